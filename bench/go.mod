@@ -1,0 +1,3 @@
+module github.com/metaxy-go/metaxy/bench
+
+go 1.26

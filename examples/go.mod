@@ -1,0 +1,3 @@
+module github.com/metaxy-go/metaxy/examples
+
+go 1.26
