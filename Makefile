@@ -1,0 +1,75 @@
+# Two commands do all set-up on a machine with Go, make and a C compiler:
+#   make demo    runs the main job on the embedded store
+#   make test    passes the tests
+# `make help` lists the rest.
+
+GO       ?= go
+TAGS     := duckdb_arrow
+MODULES  := . rowio backends/duckdb cmd/metaxy examples bench
+PURE     := . rowio
+BIN      := $(CURDIR)/bin
+FUZZTIME ?= 10s
+GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+GOFUMPT  := mvdan.cc/gofumpt@v0.12.0
+
+export GOFLAGS += -tags=$(TAGS)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo build test race lint fmt fuzz cover bench golden tidy check pure clean
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## run the OpenMoji example: two releases of a real image collection
+	@cd examples && $(GO) run ./openmoji
+
+build: ## build the command into bin/
+	$(GO) build -trimpath -o $(BIN)/metaxy ./cmd/metaxy
+
+test: ## run every module's tests
+	@set -e; for m in $(MODULES); do echo "== test $$m"; (cd $$m && $(GO) test ./...); done
+
+race: ## the same with the race detector and shuffled order
+	@set -e; for m in $(MODULES); do echo "== race $$m"; (cd $$m && $(GO) test -race -shuffle=on ./...); done
+
+lint: $(BIN)/golangci-lint $(BIN)/gofumpt ## formatting and linters, every module
+	@out=$$($(BIN)/gofumpt -l $(MODULES)); test -z "$$out" || { echo "run make fmt:"; echo "$$out"; exit 1; }
+	@set -e; for m in $(MODULES); do echo "== lint $$m"; (cd $$m && $(BIN)/golangci-lint run --build-tags $(TAGS) ./...); done
+
+fmt: $(BIN)/gofumpt ## rewrite the sources as gofumpt wants them
+	$(BIN)/gofumpt -w $(MODULES)
+
+fuzz: ## fuzz every target for FUZZTIME (default 10s)
+	@set -e; for m in $(MODULES); do (cd $$m; \
+	  grep -rl --include='*_test.go' '^func Fuzz' . 2>/dev/null | sort | while read -r f; do \
+	    case $$m in .) case $$f in ./backends/duckdb/*|./cmd/metaxy/*|./examples/*|./bench/*|./rowio/*) continue;; esac;; esac; \
+	    for t in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$f"); do \
+	      echo "== fuzz $$m $$f $$t"; $(GO) test "$$(dirname "$$f")" -run '^$$' -fuzz "^$$t$$" -fuzztime $(FUZZTIME); done; done); done
+
+cover: ## coverage of the root module, into cover.out
+	$(GO) test -coverprofile=cover.out -coverpkg=./core/...,./compose/...,./layers/...,./backends/memory/... ./... && $(GO) tool cover -func=cover.out | tail -1
+
+bench: ## the benchmarks of docs/benchmarks.md (N=1000000; BENCH_N, BENCH_ROUNDS)
+	cd bench && $(GO) run . -n $(or $(BENCH_N),10000,100000,1000000) -rounds $(or $(BENCH_ROUNDS),5)
+
+golden: ## rewrite the golden files; read the diff before you commit it
+	@set -e; for m in $(MODULES); do (cd $$m && METAXY_UPDATE_GOLDEN=1 $(GO) test ./...); done
+
+tidy: ## tidy every module
+	@set -e; for m in $(MODULES); do (cd $$m && $(GO) mod tidy); done; $(GO) work sync
+
+pure: ## build and vet what must do without a C compiler
+	@set -e; for m in $(PURE); do (cd $$m && CGO_ENABLED=0 $(GO) vet ./...); done
+	cd backends/duckdb && CGO_ENABLED=0 $(GO) build ./...
+	CGO_ENABLED=0 GOFLAGS= $(GO) build -o /dev/null ./cmd/metaxy
+
+check: lint test race pure ## what a change must pass before it is committed
+
+clean: ## remove what the targets made
+	rm -rf $(BIN) cover.out
+
+$(BIN)/golangci-lint:
+	GOFLAGS= GOWORK=off GOBIN=$(BIN) $(GO) install $(GOLANGCI)
+
+$(BIN)/gofumpt:
+	GOFLAGS= GOWORK=off GOBIN=$(BIN) $(GO) install $(GOFUMPT)
