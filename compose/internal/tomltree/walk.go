@@ -1,0 +1,143 @@
+package tomltree
+
+import (
+	"strconv"
+
+	"github.com/pelletier/go-toml/v2/unstable"
+)
+
+// node is a key's place, and its children in the order of the document. The
+// elements of an array are children named by their number.
+type node struct {
+	pos      Pos // of the key
+	value    Pos // of the value's first character
+	raw      string
+	order    []string
+	children map[string]*node
+	elements int
+}
+
+func (n *node) child(name string, pos Pos) *node {
+	if c, ok := n.children[name]; ok {
+		return c
+	}
+	if n.children == nil {
+		n.children = map[string]*node{}
+	}
+	c := &node{pos: pos, value: pos}
+	n.children[name] = c
+	n.order = append(n.order, name)
+	return c
+}
+
+// get gives a child, or a node that knows no more than n's place.
+func (n *node) get(name string) *node {
+	if c, ok := n.children[name]; ok {
+		return c
+	}
+	return &node{pos: n.pos, value: n.value}
+}
+
+// last is the element of an array of tables that a header speaks of.
+func (n *node) last() *node {
+	if n.elements == 0 {
+		return n
+	}
+	return n.children[strconv.Itoa(n.elements-1)]
+}
+
+func (n *node) push(pos Pos) *node {
+	c := n.child(strconv.Itoa(n.elements), pos)
+	n.elements++
+	return c
+}
+
+// walker records places; the document is already known to be valid.
+type walker struct {
+	file string
+	p    unstable.Parser
+}
+
+func walk(file string, data []byte, root *node) error {
+	w := walker{file: file}
+	w.p.Reset(data)
+	at := root
+	for w.p.NextExpression() {
+		switch e := w.p.Expression(); e.Kind {
+		case unstable.Table:
+			at = w.descend(root, e.Key())
+		case unstable.ArrayTable:
+			at = w.descend(root, e.Key())
+			// descend stopped in the last element there was.
+			at = w.header(root, e.Key()).push(at.pos)
+			at.pos = w.keyPos(e.Key())
+		case unstable.KeyValue:
+			w.keyValue(at, e)
+		}
+	}
+	if err := w.p.Error(); err != nil {
+		return Pos{File: file}.Errorf("%w", err)
+	}
+	return nil
+}
+
+// descend follows a dotted key, through the last element of arrays.
+func (w *walker) descend(from *node, key unstable.Iterator) *node {
+	for key.Next() {
+		from = from.child(string(key.Node().Data), w.pos(key.Node())).last()
+	}
+	return from
+}
+
+// header is like descend but stays on the array that the last part names.
+func (w *walker) header(from *node, key unstable.Iterator) *node {
+	for key.Next() {
+		last := key.IsLast()
+		from = from.child(string(key.Node().Data), w.pos(key.Node()))
+		if !last {
+			from = from.last()
+		}
+	}
+	return from
+}
+
+func (w *walker) keyPos(key unstable.Iterator) Pos {
+	if key.Next() {
+		return w.pos(key.Node())
+	}
+	return Pos{File: w.file}
+}
+
+func (w *walker) keyValue(at *node, e *unstable.Node) {
+	n := at
+	for key := e.Key(); key.Next(); {
+		n = n.child(string(key.Node().Data), w.pos(key.Node()))
+	}
+	w.valueOf(n, e.Value())
+}
+
+func (w *walker) valueOf(n *node, v *unstable.Node) {
+	n.raw = string(w.p.Raw(v.Raw))
+	if v.Raw.Length > 0 {
+		n.value = w.pos(v)
+	}
+	switch v.Kind {
+	case unstable.InlineTable:
+		for it := v.Children(); it.Next(); {
+			w.keyValue(n, it.Node())
+		}
+	case unstable.Array:
+		for it := v.Children(); it.Next(); {
+			e := it.Node()
+			if e.Kind == unstable.Comment {
+				continue
+			}
+			w.valueOf(n.push(n.value), e)
+		}
+	}
+}
+
+func (w *walker) pos(n *unstable.Node) Pos {
+	start := w.p.Shape(n.Raw).Start
+	return Pos{w.file, start.Line, start.Column}
+}
