@@ -37,14 +37,31 @@ func (p Phase) Valid() bool { return p > 0 && p < endOfPhases }
 // operation itself; compose requires its store to be built on Strict.
 func (p Phase) Enforcing() bool { return p == PhaseAccess || p == PhaseCrypto }
 
+// MarshalText gives the name, so that JSON shows phases as words.
+func (p Phase) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+// UnmarshalText is the inverse of MarshalText.
+func (p *Phase) UnmarshalText(text []byte) error {
+	for q := PhaseObserve; q < endOfPhases; q++ {
+		if phaseNames[q] == string(text) {
+			*p = q
+			return nil
+		}
+	}
+	return invalidf("unknown phase %q", text)
+}
+
 // LayerInfo describes a layer. It never contains secrets.
 type LayerInfo struct {
-	Name     string // such as "cache"
-	Phase    Phase
-	Persists bool   // keeps row data outside process memory
-	Summary  string // options in a few words, such as "256 MiB"
+	Name     string `json:"name"` // such as "cache"
+	Phase    Phase  `json:"phase"`
+	Persists bool   `json:"persists,omitempty"` // keeps row data outside process memory
+	// Copies says that rows are kept in process memory beyond the call that
+	// read them, as a cache does. Above crypto such copies are plaintext.
+	Copies  bool   `json:"copies,omitempty"`
+	Summary string `json:"summary,omitempty"` // options in a few words, such as "256 MiB"
 	// Legs describes the stacks that this layer itself holds: a fallback's.
-	Legs []Description
+	Legs []Description `json:"legs,omitempty"`
 }
 
 // Layer makes one store out of another. Wrap does no I/O and starts nothing.
