@@ -1,0 +1,131 @@
+package around
+
+import (
+	"context"
+	"iter"
+	"sync/atomic"
+	"time"
+
+	"github.com/metaxy-go/metaxy/core"
+)
+
+// store observes next. Nothing of a request or an answer is changed but the
+// sequences of rows, which are wrapped.
+type store struct {
+	next     core.Store
+	observer Observer
+	now      func() time.Time
+	name     string
+	closed   atomic.Bool
+}
+
+var _ core.Store = (*store)(nil)
+
+// Write is core.Store's.
+func (s *store) Write(ctx context.Context, req core.WriteRequest) (core.Commit, error) {
+	c := Call{Op: core.OpWrite, Key: req.Key(), Tombstones: req.Tombstones}
+	ctx = s.observer.Begin(ctx, c)
+	start := s.now()
+	commit, err := core.Commit{}, s.usable(c)
+	if err == nil {
+		commit, err = s.next.Write(ctx, req)
+	}
+	s.observer.End(ctx, c, Outcome{Err: err, Elapsed: s.now().Sub(start), Commit: commit, Bytes: -1})
+	return commit, err
+}
+
+// Read is core.Store's.
+func (s *store) Read(ctx context.Context, req core.ReadRequest) (core.Rows, error) {
+	c := Call{
+		Op: core.OpRead, Key: req.Key, Columns: len(req.Columns), Filter: FilterOf(req.Filter),
+		History: req.History, AsOf: !req.AsOf.IsZero(), Local: req.Local,
+	}
+	inner := s.observer.Begin(ctx, c)
+	start := s.now()
+	rows, err := core.Rows{}, s.usable(c)
+	if err == nil {
+		rows, err = s.next.Read(inner, req)
+	}
+	elapsed := s.now().Sub(start)
+	s.observer.End(inner, c, Outcome{Err: err, Elapsed: elapsed, Bytes: -1})
+	if err != nil {
+		return core.Rows{}, err
+	}
+	return s.rows(ctx, c, PartRows, elapsed, rows), nil
+}
+
+// Resolve is core.Store's.
+func (s *store) Resolve(ctx context.Context, req core.ResolveRequest) (core.Increment, error) {
+	c := Call{Op: core.OpResolve, Key: req.Key(), Columns: len(req.Columns), Filter: FilterOf(req.Filter), Local: req.Local}
+	inner := s.observer.Begin(ctx, c)
+	start := s.now()
+	inc, err := core.Increment{}, s.usable(c)
+	if err == nil {
+		inc, err = s.next.Resolve(inner, req)
+	}
+	elapsed := s.now().Sub(start)
+	s.observer.End(inner, c, Outcome{Err: err, Elapsed: elapsed, Stats: inc.Stats, Bytes: -1})
+	if err != nil {
+		return core.Increment{}, err
+	}
+	inc.New = s.rows(ctx, c, PartNew, elapsed, inc.New)
+	inc.Stale = s.rows(ctx, c, PartStale, elapsed, inc.Stale)
+	inc.Orphaned = s.rows(ctx, c, PartOrphaned, elapsed, inc.Orphaned)
+	inc.Missing = s.rows(ctx, c, PartMissing, elapsed, inc.Missing)
+	return inc, nil
+}
+
+// List is core.Store's.
+func (s *store) List(ctx context.Context, req core.ListRequest) iter.Seq2[core.Info, error] {
+	c := Call{Op: core.OpList, Part: PartFeatures, Key: core.FeatureKey(req.Prefix), Local: req.Local}
+	return s.features(ctx, c, func(ctx context.Context) iter.Seq2[core.Info, error] {
+		if err := s.usable(Call{Op: core.OpList}); err != nil {
+			return func(yield func(core.Info, error) bool) { yield(core.Info{}, err) }
+		}
+		return s.next.List(ctx, req)
+	})
+}
+
+// Stat is core.Store's.
+func (s *store) Stat(ctx context.Context, req core.StatRequest) (core.Info, error) {
+	c := Call{Op: core.OpStat, Key: req.Key, Local: req.Local}
+	ctx = s.observer.Begin(ctx, c)
+	start := s.now()
+	info, err := core.Info{}, s.usable(c)
+	if err == nil {
+		info, err = s.next.Stat(ctx, req)
+	}
+	s.observer.End(ctx, c, Outcome{Err: err, Elapsed: s.now().Sub(start), Info: info, Bytes: -1})
+	return info, err
+}
+
+// Evolve is core.Store's.
+func (s *store) Evolve(ctx context.Context, req core.EvolveRequest) (core.Info, error) {
+	c := Call{Op: core.OpEvolve, Key: req.Key}
+	ctx = s.observer.Begin(ctx, c)
+	start := s.now()
+	info, err := core.Info{}, s.usable(c)
+	if err == nil {
+		info, err = s.next.Evolve(ctx, req)
+	}
+	s.observer.End(ctx, c, Outcome{Err: err, Elapsed: s.now().Sub(start), Info: info, Bytes: -1})
+	return info, err
+}
+
+// Capabilities are those of the store below: observing changes none.
+func (s *store) Capabilities() core.Capabilities { return s.next.Capabilities() }
+
+// Close leaves the store below open, which this layer did not open.
+func (s *store) Close() error {
+	s.closed.Store(true)
+	return nil
+}
+
+// usable reports a closed store. It is asked inside the event, so that calls
+// after Close are observed too.
+func (s *store) usable(c Call) error {
+	if s.closed.Load() {
+		return &core.Error{Op: c.Op, Key: c.Key, Layer: s.name, Err: core.ErrClosed}
+	}
+	return nil
+}
