@@ -142,70 +142,87 @@ func (q *query) batch(ctx context.Context, c *chunk) (arrow.RecordBatch, error) 
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	rows, all, err := q.matching(c)
-	if err != nil || !all && len(rows) == 0 {
+	rows, n, err := q.matching(c)
+	if err != nil || n == 0 {
 		return nil, err
 	}
-	n := c.rows
-	if !all {
-		n = len(rows)
+	if n == c.rows {
+		return q.assemble(c.commit, c.columns, n), nil
 	}
-	columns := make(arrays, 0, len(q.columns))
-	defer columns.release()
+	// Only the columns that are asked for are copied.
+	var fields []arrow.Field
+	var columns []arrow.Array
+	kept := make([]arrow.Array, len(c.columns))
 	for _, at := range q.columns {
-		switch {
-		case at < 0:
-			columns.add(systemColumn(q.mem, -1-at, c.commit, n))
-		case all:
-			c.columns[at].Retain()
-			columns.add(c.columns[at])
-		default:
-			arr, err := take(ctx, q.mem, c.columns[at], rows)
-			if err != nil {
-				return nil, err
-			}
-			columns.add(arr)
+		if at >= 0 {
+			fields = append(fields, q.st.info.Schema.Field(at))
+			columns = append(columns, c.columns[at])
 		}
 	}
-	return array.NewRecordBatch(q.out, columns, int64(n)), nil
+	whole := array.NewRecordBatch(arrow.NewSchema(fields, nil), columns, int64(c.rows))
+	defer whole.Release()
+	some, err := expr.Keep(ctx, whole, rows, q.mem)
+	if err != nil {
+		return nil, err
+	}
+	defer some.Release()
+	next := 0
+	for _, at := range q.columns {
+		if at >= 0 {
+			kept[at] = some.Column(next)
+			next++
+		}
+	}
+	return q.assemble(c.commit, kept, n), nil
 }
 
-// matching lists the rows of a chunk that are part of the state and pass the
-// filter, or says that all are.
-func (q *query) matching(c *chunk) (rows []uint32, all bool, err error) {
-	whole := q.history || c.life.whole(q.asOf)
-	if q.filter == nil {
-		if whole {
-			return nil, true, nil
-		}
-		for row := range c.rows {
-			if c.life.alive(row, q.asOf) {
-				rows = append(rows, uint32(row))
-			}
-		}
-		return rows, false, nil
-	}
-	columns := make(arrays, 0, len(q.filterColumns))
+// assemble makes a batch of the columns asked for; data has the feature's.
+func (q *query) assemble(commit core.Commit, data []arrow.Array, rows int) arrow.RecordBatch {
+	columns := q.gather(q.columns, commit, data, rows)
 	defer columns.release()
-	for _, at := range q.filterColumns {
+	return array.NewRecordBatch(q.out, columns, int64(rows))
+}
+
+// gather picks columns by their places; the system columns are made.
+func (q *query) gather(places []int, commit core.Commit, data []arrow.Array, rows int) arrays {
+	columns := make(arrays, len(places))
+	for i, at := range places {
 		if at < 0 {
-			columns.add(systemColumn(q.mem, -1-at, c.commit, c.rows))
+			columns[i] = systemColumn(q.mem, -1-at, commit, rows)
 			continue
 		}
-		c.columns[at].Retain()
-		columns.add(c.columns[at])
+		data[at].Retain()
+		columns[i] = data[at]
 	}
-	batch := array.NewRecordBatch(q.filterSchema, columns, int64(c.rows))
-	defer batch.Release()
-	pass, err := q.filter.Eval(batch, q.mem)
-	if err != nil {
-		return nil, false, err
+	return columns
+}
+
+// matching marks the rows of a chunk that are part of the state and pass the
+// filter, and counts them. When all do there are no marks.
+func (q *query) matching(c *chunk) (rows []uint64, n int, err error) {
+	whole := q.history || c.life.whole(q.asOf)
+	if whole && q.filter == nil {
+		return nil, c.rows, nil
 	}
-	defer pass.Release()
+	pass := func(int) bool { return true }
+	if q.filter != nil {
+		columns := q.gather(q.filterColumns, c.commit, c.columns, c.rows)
+		defer columns.release()
+		batch := array.NewRecordBatch(q.filterSchema, columns, int64(c.rows))
+		defer batch.Release()
+		result, err := q.filter.Eval(batch, q.mem)
+		if err != nil {
+			return nil, 0, err
+		}
+		defer result.Release()
+		pass = func(row int) bool { return result.IsValid(row) && result.Value(row) }
+	}
+	rows = make([]uint64, (c.rows+63)/64)
 	for row := range c.rows {
-		if pass.IsValid(row) && pass.Value(row) && (whole || c.life.alive(row, q.asOf)) {
-			rows = append(rows, uint32(row))
+		if pass(row) && (whole || c.life.alive(row, q.asOf)) {
+			rows[row/64] |= 1 << (row % 64)
+			n++
 		}
 	}
-	return rows, len(rows) == c.rows, nil
+	return rows, n, nil
 }
