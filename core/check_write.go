@@ -108,6 +108,9 @@ func NewRowChecker(req WriteRequest, duplicates bool) *RowChecker {
 // id that an earlier row had. Rows are named by their number, counted from 1,
 // because an id may itself be worth protecting.
 func (c *RowChecker) Add(batch arrow.RecordBatch) error {
+	if batch == nil {
+		return invalidf("a batch is nil")
+	}
 	if !SameColumns(batch.Schema(), c.schema) {
 		return invalidf("a batch has schema %v, the rows promised %v", fieldTypes(batch.Schema()), fieldTypes(c.schema))
 	}
