@@ -2,20 +2,9 @@ package storetest
 
 import (
 	"context"
-	"testing"
 )
 
-func writeProperties() []property       { return nil }
-func readProperties() []property        { return nil }
-func resolveProperties() []property     { return nil }
-func listProperties() []property        { return nil }
-func evolveProperties() []property      { return nil }
-func errorProperties() []property       { return nil }
-func concurrencyProperties() []property { return nil }
-func capabilityProperties() []property  { return nil }
-func reopenProperties() []property      { return nil }
-
-func (c Config) crashChild(t *testing.T) bool { return false }
+func resolveProperties() []property { return nil }
 
 type layerRun struct{ cfg LayerConfig }
 
