@@ -41,7 +41,7 @@ func placed(e Expr, run func(Expr) error) error {
 	if reread, err := Parse(printed); err == nil {
 		var g *fault
 		if errors.As(run(reread), &g) && g.src != nil && g.at > 0 {
-			return newError(*g.src, int(g.at)-1, "%s", g.msg)
+			return newError(*g.src, int(g.at)-1, "%s", f.msg)
 		}
 	} else if pe := new(Error); errors.As(err, &pe) {
 		return newError(printed, pe.Offset, "%s", f.msg) // the fault is one that the text cannot express

@@ -42,8 +42,9 @@ func (op CompareOp) String() string {
 		return ">"
 	case Ge:
 		return ">="
+	default:
+		return "?"
 	}
-	return "?"
 }
 
 // Negate returns the operator that is true where op is false; both are unknown for the same values.
@@ -61,8 +62,9 @@ func (op CompareOp) Negate() CompareOp {
 		return Le
 	case Ge:
 		return Lt
+	default:
+		return op
 	}
-	return op
 }
 
 // flip returns the operator with its sides exchanged: 1 < a is a > 1.
@@ -76,8 +78,9 @@ func (op CompareOp) flip() CompareOp {
 		return Lt
 	case Ge:
 		return Le
+	default:
+		return op
 	}
-	return op
 }
 
 // Compare tests a column against a literal, which must not be NULL.

@@ -57,8 +57,9 @@ func (e Compare) Kinds() Kind {
 	switch e.Op {
 	case Lt, Le, Gt, Ge:
 		return KindCompare | KindRange | e.Column.kinds()
+	default:
+		return KindCompare | e.Column.kinds()
 	}
-	return KindCompare | e.Column.kinds()
 }
 
 // Kinds returns the kinds of the expression's nodes.

@@ -34,11 +34,12 @@ func (t token) describe() string {
 		return "a number"
 	case tokenSymbol:
 		return t.text
+	default:
+		if reserved[t.upper] {
+			return t.upper
+		}
+		return "a name"
 	}
-	if reserved[t.upper] {
-		return t.upper
-	}
-	return "a name"
 }
 
 func (t token) is(symbol string) bool { return t.kind == tokenSymbol && t.text == symbol }

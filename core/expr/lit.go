@@ -55,6 +55,7 @@ func Lit(v any) Literal {
 		if r.Type().Elem().Kind() == reflect.Uint8 {
 			return Bytes(r.Bytes())
 		}
+	default:
 	}
 	return invalid(fmt.Sprintf("a Go value of type %T is no literal", v))
 }

@@ -1,7 +1,5 @@
 package expr
 
-import "strings"
-
 // Limits of what Parse accepts, so that hostile text exhausts neither stack nor memory.
 const (
 	MaxTextLen = 1 << 20 // bytes
@@ -199,68 +197,3 @@ func (p *parser) column() (Column, error) {
 		}
 	}
 }
-
-// startsWith reads starts_with(column, 'prefix').
-func (p *parser) startsWith() (Expr, error) {
-	p.take()
-	p.take()
-	c, err := p.column()
-	if err != nil {
-		return nil, err
-	}
-	if err := p.want(","); err != nil {
-		return nil, err
-	}
-	e, err := p.prefix(c)
-	if err != nil {
-		return nil, err
-	}
-	return e, p.want(")")
-}
-
-func (p *parser) prefix(c Column) (Expr, error) {
-	t := p.take()
-	if t.kind != tokenString {
-		return nil, p.fail(t, "unexpected %s, want a string", t.describe())
-	}
-	return Prefix{Column: c, Prefix: t.text, src: p.text}, nil
-}
-
-// flipped reads a comparison whose literal comes first.
-func (p *parser) flipped() (Expr, error) {
-	value, err := p.literal()
-	if err != nil {
-		return nil, err
-	}
-	t := p.take()
-	op, ok := compareOps[t.text]
-	if !ok || t.kind != tokenSymbol {
-		return nil, p.fail(t, "unexpected %s, want a comparison of the literal with a column", t.describe())
-	}
-	if value.IsNull() {
-		return nil, p.nullCompared(t, op)
-	}
-	if p.atLiteral() {
-		return nil, p.fail(p.peek(), "a comparison needs a column on one side")
-	}
-	c, err := p.column()
-	if err != nil {
-		return nil, err
-	}
-	return Compare{Column: c, Op: op.flip(), Value: value, src: p.text}, nil
-}
-
-func (p *parser) nullCompared(t token, op CompareOp) error {
-	switch op {
-	case Eq:
-		return p.fail(t, "= NULL is unknown for every row; write IS NULL")
-	case Ne:
-		return p.fail(t, "<> NULL is unknown for every row; write IS NOT NULL")
-	}
-	return p.fail(t, "a comparison with NULL is unknown for every row; write IS NULL or IS NOT NULL")
-}
-
-var compareOps = map[string]CompareOp{"=": Eq, "==": Eq, "<>": Ne, "!=": Ne, "<": Lt, "<=": Le, ">": Gt, ">=": Ge}
-
-// operators are suggested for a misspelled one.
-var operators = strings.Fields("AND OR NOT IN BETWEEN IS LIKE STARTS")

@@ -1,12 +1,6 @@
 package expr
 
-import (
-	"encoding/hex"
-	"math/big"
-	"strconv"
-	"strings"
-	"time"
-)
+import "strings"
 
 // test reads what follows a column: an operator with its literals, or nothing after a boolean column.
 func (p *parser) test(c Column) (Expr, error) {
@@ -134,130 +128,68 @@ func (p *parser) like(c Column) (Expr, error) {
 	return Like{Column: c, Pattern: t.text, src: p.text, at: int32(t.at) + 1}, nil
 }
 
-// atLiteral reports whether a literal comes next.
-func (p *parser) atLiteral() bool {
-	t := p.peek()
-	switch t.kind {
-	case tokenString, tokenNumber:
-		return true
-	case tokenSymbol:
-		return t.text == "-" || t.text == "+"
-	case tokenName:
-		return t.upper == "TRUE" || t.upper == "FALSE" || t.upper == "NULL" || p.peek2().kind == tokenString && typedLiterals[t.upper] != nil
+// startsWith reads starts_with(column, 'prefix').
+func (p *parser) startsWith() (Expr, error) {
+	p.take()
+	p.take()
+	c, err := p.column()
+	if err != nil {
+		return nil, err
 	}
-	return false
+	if err := p.want(","); err != nil {
+		return nil, err
+	}
+	e, err := p.prefix(c)
+	if err != nil {
+		return nil, err
+	}
+	return e, p.want(")")
 }
 
-func (p *parser) literal() (Literal, error) {
-	if t := p.peek(); !p.atLiteral() {
-		return Literal{}, p.fail(t, "unexpected %s, want a literal", t.describe())
+func (p *parser) prefix(c Column) (Expr, error) {
+	t := p.take()
+	if t.kind != tokenString {
+		return nil, p.fail(t, "unexpected %s, want a string", t.describe())
+	}
+	return Prefix{Column: c, Prefix: t.text, src: p.text}, nil
+}
+
+// flipped reads a comparison whose literal comes first.
+func (p *parser) flipped() (Expr, error) {
+	value, err := p.literal()
+	if err != nil {
+		return nil, err
 	}
 	t := p.take()
-	var l Literal
-	switch t.kind {
-	case tokenString:
-		l = String(t.text)
-	case tokenNumber:
-		l = numeric(t.text)
-	case tokenSymbol:
-		n := p.take()
-		if n.kind != tokenNumber {
-			return l, p.fail(n, "unexpected %s, want a number after %s", n.describe(), t.text)
-		}
-		l = numeric(strings.TrimPrefix(t.text, "+") + n.text)
+	op, ok := compareOps[t.text]
+	if !ok || t.kind != tokenSymbol {
+		return nil, p.fail(t, "unexpected %s, want a comparison of the literal with a column", t.describe())
+	}
+	if value.IsNull() {
+		return nil, p.nullCompared(t, op)
+	}
+	if p.atLiteral() {
+		return nil, p.fail(p.peek(), "a comparison needs a column on one side")
+	}
+	c, err := p.column()
+	if err != nil {
+		return nil, err
+	}
+	return Compare{Column: c, Op: op.flip(), Value: value, src: p.text}, nil
+}
+
+func (p *parser) nullCompared(t token, op CompareOp) error {
+	switch op {
+	case Eq:
+		return p.fail(t, "= NULL is unknown for every row; write IS NULL")
+	case Ne:
+		return p.fail(t, "<> NULL is unknown for every row; write IS NOT NULL")
 	default:
-		switch t.upper {
-		case "NULL":
-		case "TRUE", "FALSE":
-			l = Bool(t.upper == "TRUE")
-		default:
-			l = typedLiterals[t.upper](p.take().text)
-		}
+		return p.fail(t, "a comparison with NULL is unknown for every row; write IS NULL or IS NOT NULL")
 	}
-	if err := l.Err(); err != nil {
-		return l, p.fail(t, "%s", err.Error())
-	}
-	l.at = int32(t.at) + 1
-	return l, nil
 }
 
-// numeric reads a number with its sign.
-func numeric(text string) Literal {
-	if !strings.ContainsAny(text, ".eE") {
-		if len(text) > 2*maxDecimalDigits { // before the conversion, whose cost grows faster than the length
-			return invalid("an integer must have at most 76 digits")
-		}
-		v, ok := new(big.Int).SetString(text, 10)
-		if !ok {
-			return invalid("this is no number")
-		}
-		return integer(v)
-	}
-	v, err := strconv.ParseFloat(text, 64)
-	if err != nil {
-		return invalid("this number is out of the range of floats; write DECIMAL '...' for an exact one")
-	}
-	return Float(v)
-}
+var compareOps = map[string]CompareOp{"=": Eq, "==": Eq, "<>": Ne, "!=": Ne, "<": Lt, "<=": Le, ">": Gt, ">=": Ge}
 
-// typedLiterals read the string of literals such as DATE '2026-01-02'.
-var typedLiterals = map[string]func(string) Literal{
-	"X":         hexBytes,
-	"DECIMAL":   Decimal,
-	"FLOAT":     floatText,
-	"TIMESTAMP": timestampText,
-	"DATE":      dateText,
-	"TIME":      timeText,
-	"DURATION":  durationText,
-}
-
-func hexBytes(s string) Literal {
-	b, err := hex.DecodeString(s)
-	if err != nil {
-		return invalid("bytes are written as pairs of hexadecimal digits: X'deadbeef'")
-	}
-	return Bytes(b)
-}
-
-func floatText(s string) Literal {
-	v, err := strconv.ParseFloat(s, 64)
-	if err != nil {
-		return invalid("a float is written as FLOAT '1.5', FLOAT 'NaN' or FLOAT '-Infinity'")
-	}
-	return Float(v)
-}
-
-func timestampText(s string) Literal {
-	for _, layout := range []string{
-		timestampLayout, "2006-01-02 15:04:05Z07:00", "2006-01-02T15:04:05", "2006-01-02 15:04:05", dateLayout,
-	} {
-		if t, err := time.Parse(layout, s); err == nil {
-			return Time(t)
-		}
-	}
-	return invalid("a timestamp is written as TIMESTAMP '2026-01-02T03:04:05Z'")
-}
-
-func dateText(s string) Literal {
-	t, err := time.Parse(dateLayout, s)
-	if err != nil {
-		return invalid("a date is written as DATE '2026-01-02'")
-	}
-	return Date(t.Date())
-}
-
-func timeText(s string) Literal {
-	t, err := time.Parse(timeLayout, s)
-	if err != nil {
-		return invalid("a time of day is written as TIME '03:04:05'")
-	}
-	return TimeOfDay(t.Sub(time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC)))
-}
-
-func durationText(s string) Literal {
-	v, err := time.ParseDuration(s)
-	if err != nil {
-		return invalid("a duration is written as DURATION '1h30m'")
-	}
-	return Duration(v)
-}
+// operators are suggested for a misspelled one.
+var operators = strings.Fields("AND OR NOT IN BETWEEN IS LIKE STARTS")
