@@ -88,8 +88,9 @@ func (b *binder) node(e Expr) (node, error) {
 		switch storageType(typ).ID() {
 		case arrow.RUN_END_ENCODED, arrow.SPARSE_UNION, arrow.DENSE_UNION:
 			return nil, &fault{n.src, n.Column.at, fmt.Sprintf("column %s is %s, which has no nulls of its own", quoted(n.Column), typeName(typ))}
+		default:
+			return nullNode(slot), nil
 		}
-		return nullNode(slot), nil
 	default:
 		return b.leaf(n)
 	}

@@ -90,8 +90,9 @@ func (b *binder) text(src *string, c Column, what string, test bytesTest) (node,
 		return unknownNode{}, nil
 	case arrow.STRING, arrow.LARGE_STRING, arrow.STRING_VIEW:
 		return &testNode{slot: slot, test: test.run}, nil
+	default:
+		return nil, &fault{src, c.at, fmt.Sprintf("column %s is %s, and %s needs a string column", quoted(c), typeName(typ), what)}
 	}
-	return nil, &fault{src, c.at, fmt.Sprintf("column %s is %s, and %s needs a string column", quoted(c), typeName(typ), what)}
 }
 
 // valueType is the type of a column's values, through extension types and dictionaries.

@@ -51,8 +51,9 @@ func (c cut[T]) resolve(op CompareOp) CompareOp {
 			return always
 		}
 		return never
+	default:
+		return op
 	}
-	return op
 }
 
 // number is an exact number, or what is none: NaN and the infinities.
@@ -71,6 +72,7 @@ func (l Literal) number() number {
 	case LiteralDecimal:
 		unscaled, scale, _ := l.Decimal()
 		return number{rat: shift(new(big.Rat).SetInt(unscaled), -scale)}
+	default: // a float
 	}
 	f, _ := l.Float()
 	if r := new(big.Rat).SetFloat64(f); r != nil {
@@ -87,6 +89,7 @@ func (l Literal) ticks(unit int64) number {
 		n.Mul(n, big.NewInt(1e9)).Add(n, big.NewInt(int64(l.aux)))
 	case LiteralDate:
 		n.Mul(n, big.NewInt(secondsPerDay*1e9))
+	default: // a time of day or a duration: num is nanoseconds already
 	}
 	return number{rat: new(big.Rat).SetFrac(n, big.NewInt(unit))}
 }

@@ -82,7 +82,8 @@ func validity(arr arrow.Array) []uint64 {
 		return make([]uint64, words(n))
 	}
 	buffers := data.Buffers()
-	if arr.NullN() == 0 || len(buffers) == 0 || buffers[0] == nil || buffers[0].Len() == 0 {
+	// Asked of the data, since the array would count the nulls of a slice and keep the count: a data race between readers of one batch.
+	if data.NullN() == 0 || len(buffers) == 0 || buffers[0] == nil || buffers[0].Len() == 0 {
 		return nil
 	}
 	return loadBits(buffers[0].Bytes(), data.Offset(), n)

@@ -15,7 +15,7 @@ type (
 // NaN is the greatest number. Go's own comparisons with NaN are false, so that v <= at leaves NaN out as it should, and v > at is
 // computed as not v <= at to have NaN in it. Only a literal that is NaN itself needs a case of its own.
 func compareValues[T numberValue](vals []T, op CompareOp, at T, out []uint64) {
-	if at != at {
+	if isNaN(at) {
 		switch op {
 		case Eq, Ge:
 			notEqualItself(vals, out)
@@ -24,6 +24,7 @@ func compareValues[T numberValue](vals []T, op CompareOp, at T, out []uint64) {
 			invert(out)
 		case Le, always:
 			fill(out)
+		default: // greater than NaN: nothing
 		}
 		return
 	}
@@ -45,7 +46,13 @@ func compareValues[T numberValue](vals []T, op CompareOp, at T, out []uint64) {
 		invert(out)
 	case always:
 		fill(out)
+	default: // never: out is zeroed
 	}
+}
+
+// isNaN is false for integers, and then costs nothing.
+func isNaN[T numberValue](v T) bool {
+	return v != v //nolint:gocritic // only NaN is not itself, and math.IsNaN takes no type parameter
 }
 
 func invert(out []uint64) {
@@ -117,7 +124,7 @@ func equal[T numberValue](vals []T, at T, out []uint64) {
 // notEqualItself finds the NaNs.
 func notEqualItself[T numberValue](vals []T, out []uint64) {
 	for i, v := range vals {
-		out[i/64] |= bit(v != v) << (i % 64)
+		out[i/64] |= bit(isNaN(v)) << (i % 64)
 	}
 }
 
@@ -137,7 +144,7 @@ func newInValues[T numberValue](cuts []cut[T]) inValues[T] {
 	for _, c := range cuts {
 		switch {
 		case c.pos != cutExact: // equal to no value of the type
-		case c.at != c.at:
+		case isNaN(c.at):
 			in.nan = true // a map never finds NaN
 		default:
 			set[c.at] = struct{}{}

@@ -21,8 +21,9 @@ func outcomes(op CompareOp) [3]uint64 {
 		return [3]uint64{0, 1, 1}
 	case always:
 		return [3]uint64{1, 1, 1}
+	default:
+		return [3]uint64{}
 	}
-	return [3]uint64{}
 }
 
 // decimalValue is a decimal of 128 or 256 bits.

@@ -85,8 +85,9 @@ func (p *likePattern) match(s string) bool {
 		return strings.HasSuffix(s, p.text)
 	case likeContains:
 		return strings.Contains(s, p.text)
+	default:
+		return p.walk(s)
 	}
-	return p.walk(s)
 }
 
 // walk matches by remembering only the last %: a mismatch lets that one take one byte more. Going back to an earlier % could not help,
@@ -115,6 +116,13 @@ func (p *likePattern) walk(s string) bool {
 			return false
 		}
 		mark += charLen(s[mark:])
+		if next := star + 1; next < len(p.parts) && p.parts[next].kind == 'b' {
+			skip := strings.IndexByte(s[mark:], p.parts[next].b) // the % ends before this byte or nowhere
+			if skip < 0 {
+				return false
+			}
+			mark += skip
+		}
 		i, j = mark, star+1
 	}
 	for j < len(p.parts) && p.parts[j].kind == '%' {
@@ -125,6 +133,9 @@ func (p *likePattern) walk(s string) bool {
 
 // charLen is the length of the first character; a byte that is no UTF-8 is one character.
 func charLen(s string) int {
+	if s[0] < utf8.RuneSelf {
+		return 1
+	}
 	_, n := utf8.DecodeRuneInString(s)
 	return n
 }
