@@ -118,7 +118,8 @@ func like(s, pattern string) bool {
 	}
 	switch pattern[0] {
 	case '%':
-		return like(s, pattern[1:]) || s != "" && like(s[1:], pattern)
+		_, n := utf8.DecodeRuneInString(s)
+		return like(s, pattern[1:]) || s != "" && like(s[n:], pattern)
 	case '_':
 		_, n := utf8.DecodeRuneInString(s)
 		return s != "" && like(s[n:], pattern[1:])
@@ -492,7 +493,7 @@ func drawExpr(t *rapid.T, columns []column, depth int) expr.Expr {
 	case 3:
 		if text, ok := c.literal(t).Text(); ok {
 			if rapid.Bool().Draw(t, "like") {
-				return c.ref().Like(rapid.SampledFrom([]string{"", "%", "a%", "%b", "%b%", "_", "a_", "%_%", `\%`, "a%c", "__", `a\\b`, "%a%b%", "%é"}).Draw(t, "pattern"))
+				return c.ref().Like(rapid.SampledFrom([]string{"", "%", "a%", "%b", "%b%", "_", "a_", "%_%", `\%`, "a%c", "__", `a\\b`, "%a%b%", "%é", "%___", "_%_%b"}).Draw(t, "pattern"))
 			}
 			return c.ref().HasPrefix(text)
 		}
