@@ -21,9 +21,11 @@ var owners = map[string][]string{
 	"go.uber.org/goleak":                 {tests, "storetest"},
 	"github.com/pelletier/go-toml/v2":    {"compose/config", "compose/featurefile", "compose/internal"},
 	"github.com/hashicorp/golang-lru/v2": {"layers/cache"},
-	"github.com/duckdb/duckdb-go":        {"backends/duckdb"},
+	"github.com/duckdb/duckdb-go":        {"backends/duckdb", "bench"}, // bench: the hand-written SQL to compare with
 	"github.com/spf13":                   {"cmd"},
 	"github.com/schollz/progressbar/v3":  {"cmd"},
+	"go.uber.org/zap":                    {"layers/logging", "compose/config", "cmd", "examples", "bench", tests},
+	"github.com/zeebo/xxh3":              {"backends", tests},
 	"golang.org/x/term":                  {"cmd", "examples"},
 	"golang.org/x/sync":                  {anywhere},
 	"golang.org/x/sys":                   {"backends", "cmd", "core/resolve"},
