@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/sha256"
-	"encoding/hex"
+	"encoding/binary"
 	"slices"
 )
 
@@ -76,10 +76,20 @@ func (g *sha256Group) Append(dst []byte) []byte {
 	return dst
 }
 
+// appendHex writes two digits at a time: with the CPU's SHA instructions the
+// hash itself is cheap enough for the digits to matter.
 func appendHex(dst, preimage []byte) []byte {
 	sum := sha256.Sum256(preimage)
-	return hex.AppendEncode(dst, sum[:])
+	at := len(dst)
+	dst = slices.Grow(dst, 2*sha256.Size)[:at+2*sha256.Size]
+	digits := dst[at : at+2*sha256.Size : at+2*sha256.Size]
+	for i, b := range sum {
+		binary.LittleEndian.PutUint16(digits[2*i:], uint16(hexDigits[b>>4])|uint16(hexDigits[b&15])<<8)
+	}
+	return dst
 }
+
+const hexDigits = "0123456789abcdef"
 
 // AppendEscaped appends version to dst with "\" and "|" escaped by "\".
 func AppendEscaped(dst, version []byte) []byte {
