@@ -53,9 +53,9 @@ func place(s slot) int {
 
 // all gives every layer from the outside to the storage.
 func (c *chain) all() []core.LayerInfo {
-	out := make([]core.LayerInfo, len(c.own), len(c.own)+len(c.below.Layers))
-	for i, s := range c.own {
-		out[i] = s.info
+	var out []core.LayerInfo
+	for _, s := range c.own {
+		out = append(out, s.info)
 	}
 	return append(out, c.below.Layers...)
 }

@@ -25,9 +25,17 @@ var _ around.Observer = (*observer)(nil)
 // Begin is around.Observer's.
 func (l *observer) Begin(ctx context.Context, _ around.Call) context.Context { return ctx }
 
-// WantBytes is around.Observer's: sizes are added up for lines that are likely
-// to be written.
-func (l *observer) WantBytes(c around.Call) bool { return l.core.Enabled(l.o.level[c.Op]) }
+// Wants is around.Observer's: sizes are added up for lines that are likely to
+// be written, and the time of loop bodies is left out where time decides.
+func (l *observer) Wants(c around.Call) around.Want {
+	if l.core.Enabled(l.o.level[c.Op]) {
+		return around.WantBytes | around.WantTiming
+	}
+	if l.o.slow[c.Op] > 0 {
+		return around.WantTiming
+	}
+	return 0
+}
 
 // End is around.Observer's.
 func (l *observer) End(_ context.Context, c around.Call, o around.Outcome) {

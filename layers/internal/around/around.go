@@ -24,10 +24,18 @@ type Observer interface {
 	Begin(ctx context.Context, c Call) context.Context
 	// End is called once for each Begin.
 	End(ctx context.Context, c Call, o Outcome)
-	// WantBytes asks whether this event's Outcome.Bytes is worth adding up the
-	// buffers of every batch, which costs about a microsecond each.
-	WantBytes(c Call) bool
+	// Wants asks what is worth measuring for each batch of this range.
+	Wants(c Call) Want
 }
+
+// Want is a set of things to measure for each batch.
+type Want uint8
+
+// What costs something for each batch.
+const (
+	WantBytes  Want = 1 << iota // Outcome.Bytes: adds up buffers, about a microsecond
+	WantTiming                  // Outcome.FirstBatch and Consumer: reads the clock twice
+)
 
 // Call is what is observed. It carries names and counts, never a row's value
 // and never a filter's literal.
@@ -64,8 +72,8 @@ type Outcome struct {
 	Rows       int64 // or features
 	Batches    int64
 	Bytes      int64         // Arrow bytes, -1 when nobody wanted them
-	FirstBatch time.Duration // from the begin of the loop, 0 when there was none
-	Consumer   time.Duration // the part of Elapsed that the loop's body took
+	FirstBatch time.Duration // from the begin of the loop, 0 when there was none or nobody wanted it
+	Consumer   time.Duration // the part of Elapsed that the loop's body took, 0 when nobody wanted it
 	Call       time.Duration // how long the call took that gave these rows
 	Partial    bool          // the consumer left the loop early: no failure
 

@@ -25,7 +25,7 @@ func (s *store) rows(ctx context.Context, c Call, part Part, call time.Duration,
 		for b, err := range batches {
 			if err == nil && b != nil {
 				m.out.Rows += b.NumRows()
-				if m.bytes {
+				if m.wants&WantBytes != 0 {
 					m.out.Bytes += util.TotalRecordSize(b)
 				}
 			}
@@ -61,17 +61,20 @@ type meter struct {
 	s     *store
 	ctx   context.Context // of the range, which is as long as m lives
 	call  Call
-	bytes bool
+	wants Want
 	start time.Time
 	out   Outcome
 }
 
 func (s *store) begin(ctx context.Context, c Call) *meter {
-	m := &meter{s: s, call: c, bytes: c.Op != core.OpList && s.observer.WantBytes(c)}
+	m := &meter{s: s, call: c, wants: s.observer.Wants(c)}
+	if c.Op == core.OpList {
+		m.wants &^= WantBytes
+	}
 	// Until the sequence has come to its end, leaving is early: a break, a
 	// return and a panic of the loop's body all look the same here.
 	m.out.Partial = true
-	if !m.bytes {
+	if m.wants&WantBytes == 0 {
 		m.out.Bytes = -1
 	}
 	m.ctx = s.observer.Begin(ctx, c)
@@ -89,11 +92,17 @@ func (m *meter) end() {
 
 // consume hands one element to the loop's body and takes the time it keeps it.
 func consume[T any](m *meter, yield func(T, error) bool, v T, err error) bool {
-	before := m.s.now()
 	if err != nil {
 		m.out.Err = err
 		m.out.Partial = false
-	} else if m.out.Batches++; m.out.Batches == 1 {
+	} else {
+		m.out.Batches++
+	}
+	if m.wants&WantTiming == 0 {
+		return yield(v, err)
+	}
+	before := m.s.now()
+	if err == nil && m.out.Batches == 1 {
 		m.out.FirstBatch = before.Sub(m.start)
 	}
 	again := yield(v, err)
