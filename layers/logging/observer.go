@@ -102,7 +102,7 @@ func (l *observer) fields(c around.Call, o around.Outcome, class around.Class, t
 	if o.Err == nil {
 		f = appendResult(f, c, o)
 	}
-	f = appendRequest(f, c, class)
+	f = appendRequest(f, c, o.Err == nil || c.Part.Stream())
 	f = append(f, zap.Duration("duration", took), zap.String("outcome", class.String()))
 	if slow {
 		f = append(f, zap.Bool("slow", true))
@@ -110,7 +110,7 @@ func (l *observer) fields(c around.Call, o around.Outcome, class around.Class, t
 	if c.Part > around.PartRows && c.Part != around.PartFeatures {
 		f = append(f, zap.String("part", c.Part.String()))
 	}
-	return l.appendError(f, o.Err)
+	return l.appendError(f, o.Err, class == around.ClassInvalid && c.Filter.Applied())
 }
 
 func appendResult(f []zap.Field, c around.Call, o around.Outcome) []zap.Field {
@@ -138,15 +138,15 @@ func appendResult(f []zap.Field, c around.Call, o around.Outcome) []zap.Field {
 	return f
 }
 
-func appendRequest(f []zap.Field, c around.Call, class around.Class) []zap.Field {
+func appendRequest(f []zap.Field, c around.Call, bound bool) []zap.Field {
 	if c.Columns > 0 {
 		f = append(f, zap.Int("columns", c.Columns))
 	}
 	if c.Filter.Applied() {
 		f = append(f, zap.String("filters", "applied"))
-		// A filter that was refused may name no column at all: a value in the
-		// wrong quotes is parsed as a column.
-		if class != around.ClassInvalid {
+		// Before a store has bound it a filter may name no column at all: a
+		// value in the wrong quotes is parsed as one.
+		if bound {
 			f = append(f, zap.String("filter", c.Filter.Shape()))
 		}
 	}
@@ -161,7 +161,9 @@ func appendRequest(f []zap.Field, c around.Call, class around.Class) []zap.Field
 	return f
 }
 
-func (l *observer) appendError(f []zap.Field, err error) []zap.Field {
+// appendError leaves the text out where it may quote the filter that was
+// refused; the caller has it.
+func (l *observer) appendError(f []zap.Field, err error, quotes bool) []zap.Field {
 	if err == nil {
 		return f
 	}
@@ -169,7 +171,7 @@ func (l *observer) appendError(f []zap.Field, err error) []zap.Field {
 	if errors.As(err, &e) && e.Layer != "" {
 		f = append(f, zap.String("layer", e.Layer))
 	}
-	if !l.o.hideErrors {
+	if !l.o.hideErrors && !quotes {
 		f = append(f, zap.String("error", err.Error()))
 	}
 	return f
