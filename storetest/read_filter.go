@@ -26,7 +26,7 @@ func r4(e *env) {
 		want := m.ids(mustParse(f))
 		e.same("filter "+f, want, e.ids(fixed, core.ReadRequest{Key: KeyVideo, Filter: mustParse(f)}))
 	}
-	e.check(12, func(rt *rapid.T) {
+	e.check(20, func(rt *rapid.T) {
 		s := e.cfg.New(e.tb())
 		defer func() { _ = s.Close() }()
 		schema := Schemas("frames", "audio").Draw(rt, "schema")

@@ -4,8 +4,6 @@ import (
 	"context"
 )
 
-func resolveProperties() []property { return nil }
-
 type layerRun struct{ cfg LayerConfig }
 
 func newLayerRun(cfg LayerConfig) *layerRun { return &layerRun{cfg} }

@@ -68,14 +68,14 @@ func Eval(e expr.Expr, get func(path []string) any) Tri {
 		}
 		return v
 	case expr.Prefix:
-		return text(get(n.Column.Path), func(s string) bool { return strings.HasPrefix(s, n.Prefix) })
+		return texts(get(n.Column.Path), func(s string) bool { return strings.HasPrefix(s, n.Prefix) })
 	case expr.Like:
-		return text(get(n.Column.Path), func(s string) bool { return like([]rune(s), []rune(n.Pattern)) })
+		return texts(get(n.Column.Path), func(s string) bool { return like([]rune(s), []rune(n.Pattern)) })
 	}
 	panic("naive: an unknown node")
 }
 
-func text(v any, test func(string) bool) Tri {
+func texts(v any, test func(string) bool) Tri {
 	if v == nil {
 		return Unknown
 	}
