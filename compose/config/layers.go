@@ -1,0 +1,71 @@
+package config
+
+import (
+	"os"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/metaxy-go/metaxy/core"
+	"github.com/metaxy-go/metaxy/layers/logging"
+)
+
+// builtin lists the layers of this module that have a table. Their order here
+// does not matter: compose places them by phase.
+func builtin() []LayerKind {
+	return []LayerKind{loggingKind()}
+}
+
+// Kinds lists the layers that have a table, with their keys, for documentation.
+func Kinds() []LayerKind { return builtin() }
+
+func loggingKind() LayerKind {
+	return LayerKind{
+		Table: "logging",
+		Keys: []Key{
+			{Name: "level", Default: "info", Choices: []string{"debug", "info", "warn", "error"}, Doc: "the least important lines to write: reads are debug, writes info, slow calls warn, failures error"},
+			{Name: "format", Default: "console", Choices: []string{"console", "json"}, Doc: "how a line looks"},
+			{Name: "output", Default: "stderr", Choices: []string{"stderr", "stdout"}, Doc: "where lines go"},
+			{Name: "slow", Kind: Duration, Doc: "operations at least this slow are warnings"},
+			{Name: "hide_error_text", Kind: Flag, Doc: "log the kind of an error without its text"},
+		},
+		Make: func(v Values, env Env) (core.Layer, error) {
+			var opts []logging.Option
+			if d := v.Duration("slow"); d > 0 {
+				opts = append(opts, logging.SlowThreshold(d))
+			}
+			if v.Flag("hide_error_text") {
+				opts = append(opts, logging.HideErrorText())
+			}
+			logger, err := newLogger(v, env.Logger)
+			if err != nil {
+				return nil, err
+			}
+			return logging.New(logger.With(zap.String("store", env.Store)), opts...), nil
+		},
+	}
+}
+
+// newLogger makes a logger of the table's choices. A logger that the program
+// gave decides format and output itself; the level then only raises its own.
+func newLogger(v Values, given *zap.Logger) (*zap.Logger, error) {
+	level, err := zapcore.ParseLevel(v.Text("level"))
+	if err != nil {
+		return nil, err
+	}
+	if given != nil {
+		return given.WithOptions(zap.IncreaseLevel(max(level, given.Level()))), nil
+	}
+	cfg := zap.NewProductionEncoderConfig()
+	cfg.EncodeTime = zapcore.ISO8601TimeEncoder
+	cfg.EncodeDuration = zapcore.StringDurationEncoder
+	encoder := zapcore.NewConsoleEncoder(cfg)
+	if v.Text("format") == "json" {
+		encoder = zapcore.NewJSONEncoder(cfg)
+	}
+	out := os.Stderr
+	if v.Text("output") == "stdout" {
+		out = os.Stdout
+	}
+	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(out), level)), nil
+}
