@@ -7,27 +7,93 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/memory"
+	arrowmem "github.com/apache/arrow-go/v18/arrow/memory"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
-	mem "github.com/metaxy-go/metaxy/backends/memory"
+	"github.com/metaxy-go/metaxy/backends/memory"
 	"github.com/metaxy-go/metaxy/compose"
 	"github.com/metaxy-go/metaxy/core"
 	"github.com/metaxy-go/metaxy/layers/fallback"
 	"github.com/metaxy-go/metaxy/layers/logging"
 )
 
-func rowsN(n int) core.Rows {
+// BenchmarkStack compares a stack of logging and fallback with the bare store,
+// on a small read (what a call costs), on a million rows handed over without a
+// look at them, and on a million rows of which one column is added up.
+func BenchmarkStack(b *testing.B) {
+	for _, c := range []struct {
+		name string
+		rows int
+		sum  bool
+	}{{"call", 10, false}, {"1M", 1 << 20, false}, {"1Msum", 1 << 20, true}} {
+		base := memory.New()
+		if _, err := base.Write(b.Context(), core.WriteRequest{Plan: planOf(b, "a"), Rows: scores(c.rows)}); err != nil {
+			b.Fatal(err)
+		}
+		for _, s := range stacks(b, base) {
+			b.Run(c.name+"/"+s.name, func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					readAll(b, s.store, c.sum)
+				}
+			})
+		}
+	}
+}
+
+type named struct {
+	name  string
+	store core.Store
+}
+
+func stacks(b *testing.B, base core.Store) []named {
+	logger := func(level zapcore.Level) *zap.Logger {
+		return zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.AddSync(io.Discard), level))
+	}
+	out := []named{{"bare", base}}
+	for name, layers := range map[string][]core.Layer{
+		"compose": nil, "logging": {logging.New(logger(zap.InfoLevel))}, "fallback": {fallback.New(memory.New())},
+		"both":  {logging.New(logger(zap.InfoLevel)), fallback.New(memory.New())},
+		"debug": {logging.New(logger(zap.DebugLevel)), fallback.New(memory.New())}, // a line for each read
+	} {
+		s, err := compose.New(base, compose.With(layers...), compose.KeepBaseOpen())
+		if err != nil {
+			b.Fatal(err)
+		}
+		out = append(out, named{name, s})
+	}
+	return out
+}
+
+func readAll(b *testing.B, s core.Store, sum bool) (total float64) {
+	rows, err := s.Read(b.Context(), core.ReadRequest{Key: "a"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for batch, err := range rows.Batches {
+		if err != nil {
+			b.Fatal(err)
+		}
+		if sum {
+			for _, v := range batch.Column(1).(*array.Float64).Float64Values() {
+				total += v
+			}
+		}
+	}
+	return total
+}
+
+func scores(n int) core.Rows {
 	schema := arrow.NewSchema([]arrow.Field{
-		{Name: "sample_id", Type: arrow.BinaryTypes.String},
+		{Name: core.DefaultID, Type: arrow.BinaryTypes.String},
 		{Name: "score", Type: arrow.PrimitiveTypes.Float64},
-		{Name: core.ColDataVersion, Type: core.DataVersionType([]string{"default"})},
+		{Name: core.ColDataVersion, Type: core.DataVersionType([]string{core.DefaultContainer})},
 	}, nil)
 	const size = 1 << 16
 	var out []arrow.RecordBatch
 	for at := 0; at < n; at += size {
-		b := array.NewRecordBuilder(memory.DefaultAllocator, schema)
+		b := array.NewRecordBuilder(arrowmem.DefaultAllocator, schema)
 		for i := at; i < min(n, at+size); i++ {
 			b.Field(0).(*array.StringBuilder).Append(fmt.Sprintf("sample-%08d", i))
 			b.Field(1).(*array.Float64Builder).Append(float64(i))
@@ -36,66 +102,7 @@ func rowsN(n int) core.Rows {
 			st.FieldBuilder(0).(*array.StringBuilder).Append(fmt.Sprintf("%064d", i))
 		}
 		out = append(out, b.NewRecordBatch())
+		b.Release()
 	}
 	return core.RowsOf(schema, out...)
-}
-
-func BenchmarkStack(b *testing.B) {
-	g, err := core.NewGraph(core.NewFeature("video/raw"))
-	if err != nil {
-		b.Fatal(err)
-	}
-	plan, _ := g.Plan("video/raw")
-	logger := zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.AddSync(io.Discard), zap.InfoLevel))
-	for _, n := range []int{10, 1 << 20} {
-		bare := mem.New()
-		if _, err := bare.Write(b.Context(), core.WriteRequest{Plan: plan, Rows: rowsN(n)}); err != nil {
-			b.Fatal(err)
-		}
-		fb := func() core.Layer { return fallback.New(mem.New()) }
-		stacks := []struct {
-			name   string
-			layers []core.Layer
-		}{
-			{"compose", nil},
-			{"logging", []core.Layer{logging.New(logger)}},
-			{"fallback", []core.Layer{fb()}},
-			{"both", []core.Layer{logging.New(logger), fb()}},
-			{"debug", []core.Layer{logging.New(logger.WithOptions(zap.WrapCore(func(zapcore.Core) zapcore.Core {
-				return zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.AddSync(io.Discard), zap.DebugLevel)
-			}))), fb()}},
-		}
-		run := func(name string, s core.Store) {
-			b.Run(fmt.Sprintf("read%d/%s", n, name), func(b *testing.B) {
-				b.ReportAllocs()
-				for b.Loop() {
-					rows, err := s.Read(b.Context(), core.ReadRequest{Key: plan.Key()})
-					if err != nil {
-						b.Fatal(err)
-					}
-					for _, err := range rows.Batches {
-						if err != nil {
-							b.Fatal(err)
-						}
-					}
-				}
-			})
-			b.Run(fmt.Sprintf("stat%d/%s", n, name), func(b *testing.B) {
-				b.ReportAllocs()
-				for b.Loop() {
-					if _, err := s.Stat(b.Context(), core.StatRequest{Key: plan.Key()}); err != nil {
-						b.Fatal(err)
-					}
-				}
-			})
-		}
-		run("bare", bare)
-		for _, st := range stacks {
-			s, err := compose.New(bare, compose.With(st.layers...), compose.KeepBaseOpen())
-			if err != nil {
-				b.Fatal(err)
-			}
-			run(st.name, s)
-		}
-	}
 }
