@@ -10,7 +10,6 @@ import (
 
 	"github.com/metaxy-go/metaxy/core"
 	"github.com/metaxy-go/metaxy/core/expr"
-	"github.com/metaxy-go/metaxy/core/ident"
 )
 
 // setup collects the sides of a join over one plan.
@@ -241,71 +240,6 @@ func (s *setup) heldSide() error {
 	}
 	sp.rows = rows
 	return sp.bindColumns(names, names)
-}
-
-// finish fixes the types of the answer and checks that ids can meet.
-func (s *setup) finish(key []string) error {
-	e := s.e
-	for _, k := range key {
-		f := arrow.Field{Name: k}
-		for _, at := range append(slices.Clone(e.cands), max(e.held, 0)) {
-			sp := e.specs[at]
-			if sp.missing() || at == e.held && f.Type != nil {
-				continue
-			}
-			other := sp.schema.Field(sp.schema.FieldIndices(k)[0])
-			if f.Type == nil {
-				f = other
-			} else if ident.Comparable(f.Type, other.Type) {
-				f.Type = commonType(f.Type, other.Type)
-			}
-		}
-		if f.Type == nil {
-			f.Type = arrow.BinaryTypes.String
-		}
-		f.Nullable = false
-		for _, sp := range e.specs {
-			if sp.missing() || !slices.Contains(sp.key, k) {
-				continue
-			}
-			if t := sp.schema.Field(sp.schema.FieldIndices(k)[0]).Type; !ident.Comparable(f.Type, t) {
-				return invalidf("id column %q is %s in %s and %s elsewhere: they never meet", k, t, sp.name, f.Type)
-			}
-		}
-		e.ids = append(e.ids, f)
-	}
-	for i, c := range e.carry {
-		if sp := e.specs[c.side]; !sp.missing() {
-			e.carry[i].field.Type = sp.schema.Field(sp.schema.FieldIndices(c.name)[0]).Type
-		}
-	}
-	e.setSchemas()
-	if e.held >= 0 {
-		if err := s.orphanSchema(); err != nil {
-			return err
-		}
-	}
-	e.setPart(key)
-	return nil
-}
-
-// orphanSchema has all id columns, with the types that are held.
-func (s *setup) orphanSchema() error {
-	held := s.e.specs[s.e.held]
-	fields := make([]arrow.Field, 0, len(s.plan.Feature.ID))
-	for _, id := range s.plan.Feature.ID {
-		f := arrow.Field{Name: id, Type: arrow.BinaryTypes.String}
-		if at := slices.IndexFunc(s.e.ids, func(f arrow.Field) bool { return f.Name == id }); at >= 0 {
-			f = s.e.ids[at]
-		}
-		if !held.missing() {
-			f = held.schema.Field(held.schema.FieldIndices(id)[0])
-		}
-		f.Nullable = false
-		fields = append(fields, f)
-	}
-	s.e.schemas[outOrphaned] = arrow.NewSchema(fields, nil)
-	return nil
 }
 
 func suggest(name string, candidates []string) string {
