@@ -158,7 +158,7 @@ func (c *RowChecker) checkVersions(batch arrow.RecordBatch) error {
 }
 
 func firstNull(a arrow.Array) int {
-	if a.NullN() == 0 {
+	if a.Data().NullN() == 0 { // not a.NullN, which counts and stores: the batch may be shared
 		return -1
 	}
 	for i := range a.Len() {

@@ -8,6 +8,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/apache/arrow-go/v18/arrow/util"
+
+	"github.com/metaxy-go/metaxy/core"
 )
 
 // entry is one answer. It holds its batches as long as anyone holds it: the
@@ -31,6 +33,7 @@ func newEntry(q question, batches []arrow.RecordBatch, expires time.Time) *entry
 	}
 	for i, b := range e.batches {
 		e.batches[i] = compact(b)
+		core.Share(e.batches[i])
 	}
 	e.bytes = entryOverhead + footprint(e.batches)
 	e.refs.Store(1)
