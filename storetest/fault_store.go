@@ -13,13 +13,14 @@ import (
 type faultStore struct {
 	layer *FaultLayer
 	next  core.Store
+	gate  gate
 }
 
 var _ core.Store = (*faultStore)(nil)
 
 // Write fails, or cuts the rows on their way down.
 func (s *faultStore) Write(ctx context.Context, req core.WriteRequest) (core.Commit, error) {
-	v, err := s.layer.begin(ctx, core.OpWrite, req.Key())
+	v, err := s.begin(ctx, core.OpWrite, req.Key())
 	if err != nil {
 		return core.Commit{}, err
 	}
@@ -33,7 +34,7 @@ func (s *faultStore) Write(ctx context.Context, req core.WriteRequest) (core.Com
 
 // Read fails, or cuts the rows on their way up.
 func (s *faultStore) Read(ctx context.Context, req core.ReadRequest) (core.Rows, error) {
-	v, err := s.layer.begin(ctx, core.OpRead, req.Key)
+	v, err := s.begin(ctx, core.OpRead, req.Key)
 	if err != nil {
 		return core.Rows{}, err
 	}
@@ -46,7 +47,7 @@ func (s *faultStore) Read(ctx context.Context, req core.ReadRequest) (core.Rows,
 
 // Resolve fails, or cuts each part of the increment.
 func (s *faultStore) Resolve(ctx context.Context, req core.ResolveRequest) (core.Increment, error) {
-	v, err := s.layer.begin(ctx, core.OpResolve, req.Key())
+	v, err := s.begin(ctx, core.OpResolve, req.Key())
 	if err != nil {
 		return core.Increment{}, err
 	}
@@ -63,7 +64,7 @@ func (s *faultStore) Resolve(ctx context.Context, req core.ResolveRequest) (core
 // List fails at once, after some features, or ends early.
 func (s *faultStore) List(ctx context.Context, req core.ListRequest) iter.Seq2[core.Info, error] {
 	return func(yield func(core.Info, error) bool) {
-		v, err := s.layer.begin(ctx, core.OpList, "")
+		v, err := s.begin(ctx, core.OpList, "")
 		if err = first(err, core.WrapError(core.OpList, "", "fault", v.late)); err != nil {
 			yield(core.Info{}, err)
 			return
@@ -86,7 +87,7 @@ func (s *faultStore) List(ctx context.Context, req core.ListRequest) iter.Seq2[c
 
 // Stat fails.
 func (s *faultStore) Stat(ctx context.Context, req core.StatRequest) (core.Info, error) {
-	v, err := s.layer.begin(ctx, core.OpStat, req.Key)
+	v, err := s.begin(ctx, core.OpStat, req.Key)
 	if err != nil {
 		return core.Info{}, err
 	}
@@ -99,7 +100,7 @@ func (s *faultStore) Stat(ctx context.Context, req core.StatRequest) (core.Info,
 
 // Evolve fails, perhaps after the migration was made.
 func (s *faultStore) Evolve(ctx context.Context, req core.EvolveRequest) (core.Info, error) {
-	v, err := s.layer.begin(ctx, core.OpEvolve, req.Key)
+	v, err := s.begin(ctx, core.OpEvolve, req.Key)
 	if err != nil {
 		return core.Info{}, err
 	}
@@ -116,7 +117,18 @@ func (s *faultStore) Capabilities() core.Capabilities { return s.next.Capabiliti
 // Close fails by rule. It leaves the store below alone: whoever opened it closes it.
 func (s *faultStore) Close() error {
 	_, err := s.layer.begin(context.Background(), core.OpClose, "")
+	if err == nil {
+		s.gate.close()
+	}
 	return err
+}
+
+// begin is what every other method does first.
+func (s *faultStore) begin(ctx context.Context, op core.Op, key core.FeatureKey) (verdict, error) {
+	if err := s.gate.check(op, key, "fault"); err != nil {
+		return verdict{}, err
+	}
+	return s.layer.begin(ctx, op, key)
 }
 
 // rows cuts a stream after some batches.

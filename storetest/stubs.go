@@ -4,12 +4,6 @@ import (
 	"context"
 )
 
-type layerRun struct{ cfg LayerConfig }
-
-func newLayerRun(cfg LayerConfig) *layerRun { return &layerRun{cfg} }
-func (l *layerRun) config() Config          { return Config{} }
-func layerGroups(l *layerRun) []group       { return nil }
-
 // EnforcingConfig is.
 type EnforcingConfig struct{ LayerConfig }
 

@@ -17,3 +17,14 @@ func newMemory(t testing.TB) core.Store {
 func TestMemory(t *testing.T) {
 	storetest.Run(t, storetest.Config{New: newMemory})
 }
+
+// TestTransparentLayers: the tools themselves are layers that change nothing.
+func TestTransparentLayers(t *testing.T) {
+	layers := map[string]func(t testing.TB) core.Layer{
+		"tap":   func(testing.TB) core.Layer { return storetest.Tap() },
+		"fault": func(testing.TB) core.Layer { return storetest.Fault() },
+	}
+	for name, layer := range layers {
+		t.Run(name, func(t *testing.T) { storetest.RunLayer(t, storetest.LayerConfig{Layer: layer}) })
+	}
+}

@@ -13,6 +13,7 @@ import (
 type tapStore struct {
 	layer *TapLayer
 	next  core.Store
+	gate  gate
 }
 
 var _ core.Store = (*tapStore)(nil)
@@ -59,6 +60,9 @@ func (t *TapLayer) watch(c *Call, rows core.Rows) core.Rows {
 
 // Write records the call and the rows on their way down.
 func (s *tapStore) Write(ctx context.Context, req core.WriteRequest) (core.Commit, error) {
+	if err := s.gate.check(core.OpWrite, req.Key(), "tap"); err != nil {
+		return core.Commit{}, err
+	}
 	c := Call{Op: core.OpWrite, Key: req.Key(), Write: req}
 	c.Write.Rows = core.Rows{Schema: req.Rows.Schema}
 	call := s.layer.record(c)
@@ -70,6 +74,9 @@ func (s *tapStore) Write(ctx context.Context, req core.WriteRequest) (core.Commi
 
 // Read records the call and the rows on their way up.
 func (s *tapStore) Read(ctx context.Context, req core.ReadRequest) (core.Rows, error) {
+	if err := s.gate.check(core.OpRead, req.Key, "tap"); err != nil {
+		return core.Rows{}, err
+	}
 	call := s.layer.record(Call{Op: core.OpRead, Key: req.Key, Read: req})
 	rows, err := s.next.Read(ctx, req)
 	s.layer.end(call, err)
@@ -78,6 +85,9 @@ func (s *tapStore) Read(ctx context.Context, req core.ReadRequest) (core.Rows, e
 
 // Resolve records the call, the samples and the answer.
 func (s *tapStore) Resolve(ctx context.Context, req core.ResolveRequest) (core.Increment, error) {
+	if err := s.gate.check(core.OpResolve, req.Key(), "tap"); err != nil {
+		return core.Increment{}, err
+	}
 	c := Call{Op: core.OpResolve, Key: req.Key(), Resolve: req}
 	c.Resolve.Samples = core.Rows{Schema: req.Samples.Schema}
 	call := s.layer.record(c)
@@ -93,6 +103,10 @@ func (s *tapStore) Resolve(ctx context.Context, req core.ResolveRequest) (core.I
 // List records the call when the loop begins.
 func (s *tapStore) List(ctx context.Context, req core.ListRequest) iter.Seq2[core.Info, error] {
 	return func(yield func(core.Info, error) bool) {
+		if err := s.gate.check(core.OpList, "", "tap"); err != nil {
+			yield(core.Info{}, err)
+			return
+		}
 		call := s.layer.record(Call{Op: core.OpList, List: req})
 		for info, err := range s.next.List(ctx, req) {
 			s.layer.end(call, err)
@@ -105,6 +119,9 @@ func (s *tapStore) List(ctx context.Context, req core.ListRequest) iter.Seq2[cor
 
 // Stat records the call.
 func (s *tapStore) Stat(ctx context.Context, req core.StatRequest) (core.Info, error) {
+	if err := s.gate.check(core.OpStat, req.Key, "tap"); err != nil {
+		return core.Info{}, err
+	}
 	call := s.layer.record(Call{Op: core.OpStat, Key: req.Key, Stat: req})
 	info, err := s.next.Stat(ctx, req)
 	s.layer.end(call, err)
@@ -113,6 +130,9 @@ func (s *tapStore) Stat(ctx context.Context, req core.StatRequest) (core.Info, e
 
 // Evolve records the call.
 func (s *tapStore) Evolve(ctx context.Context, req core.EvolveRequest) (core.Info, error) {
+	if err := s.gate.check(core.OpEvolve, req.Key, "tap"); err != nil {
+		return core.Info{}, err
+	}
 	call := s.layer.record(Call{Op: core.OpEvolve, Key: req.Key, Evolve: req})
 	info, err := s.next.Evolve(ctx, req)
 	s.layer.end(call, err)
@@ -123,4 +143,7 @@ func (s *tapStore) Evolve(ctx context.Context, req core.EvolveRequest) (core.Inf
 func (s *tapStore) Capabilities() core.Capabilities { return s.next.Capabilities() }
 
 // Close leaves the store below alone: whoever opened it closes it.
-func (s *tapStore) Close() error { return nil }
+func (s *tapStore) Close() error {
+	s.gate.close()
+	return nil
+}
