@@ -71,6 +71,7 @@ func repeatedLayers(c *chain) []string {
 		switch l.Phase {
 		case core.PhaseAccess, core.PhaseFallback, core.PhaseCrypto, core.PhaseProbe:
 			continue
+		default:
 		}
 		k := kind{l.Phase, l.Name}
 		if count[k]++; count[k] == 2 {

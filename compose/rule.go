@@ -61,7 +61,7 @@ func Rules() []Rule {
 }
 
 // Violation is one broken rule. It matches core.ErrInvalid.
-type Violation struct {
+type Violation struct { //nolint:errname // it is what the documentation calls it: a violation of a rule
 	Rule RuleID
 	Why  string
 }

@@ -98,7 +98,7 @@ func TestEveryViolationIsReported(t *testing.T) {
 	for _, v := range compose.Violations(err) {
 		rules = append(rules, string(v.Rule))
 	}
-	want := "nil-layer one-access one-crypto no-plaintext-disk unguarded-copy strict-enforcing acceptance acceptance"
+	want := "nil-layer one-access one-crypto no-plaintext-disk unguarded-copy strict-enforcing" + strings.Repeat(" acceptance", 2)
 	if got := strings.Join(rules, " "); got != want {
 		t.Errorf("got  %s\nwant %s\n%v", got, want, err)
 	}

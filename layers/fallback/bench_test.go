@@ -48,6 +48,7 @@ type named struct {
 }
 
 func stacks(b *testing.B, base core.Store) []named {
+	b.Helper()
 	logger := func(level zapcore.Level) *zap.Logger {
 		return zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.AddSync(io.Discard), level))
 	}
@@ -67,6 +68,7 @@ func stacks(b *testing.B, base core.Store) []named {
 }
 
 func readAll(b *testing.B, s core.Store, sum bool) (total float64) {
+	b.Helper()
 	rows, err := s.Read(b.Context(), core.ReadRequest{Key: "a"})
 	if err != nil {
 		b.Fatal(err)

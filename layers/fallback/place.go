@@ -119,7 +119,7 @@ func anyRows(log []core.Commit) bool {
 // counts. The place is nil with an error. A place that holds the feature but
 // does not count answers when no other does.
 func search[T any](
-	ctx context.Context, s *store, op core.Op, key core.FeatureKey,
+	s *store, op core.Op, key core.FeatureKey,
 	ask func(*place) (T, error), counts func(*place, T) (bool, error),
 ) (T, *place, error) {
 	var none, empty T

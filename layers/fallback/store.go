@@ -74,7 +74,7 @@ func (s *store) Read(ctx context.Context, req core.ReadRequest) (core.Rows, erro
 			return rows, err
 		}
 	}
-	rows, _, err := search(ctx, s, core.OpRead, req.Key,
+	rows, _, err := search(s, core.OpRead, req.Key,
 		func(p *place) (core.Rows, error) { return p.store.Read(ctx, req) },
 		func(p *place, _ core.Rows) (bool, error) { return p.counts(ctx, req.Key) })
 	return rows, err
@@ -107,7 +107,7 @@ func (s *store) Stat(ctx context.Context, req core.StatRequest) (core.Info, erro
 }
 
 func (s *store) stat(ctx context.Context, op core.Op, req core.StatRequest) (core.Info, *place, error) {
-	return search(ctx, s, op, req.Key,
+	return search(s, op, req.Key,
 		func(p *place) (core.Info, error) { return p.store.Stat(ctx, req) },
 		func(p *place, info core.Info) (bool, error) { return p.countsAs(ctx, info) })
 }

@@ -18,7 +18,7 @@ var _ zapcore.Core = slogCore{}
 // slogLevel is the level of slog with the same meaning. Both scales are
 // ordered, and four of slog's steps are one of zap's.
 func slogLevel(l zapcore.Level) slog.Level {
-	return slog.Level(min(l, zapcore.ErrorLevel)) * slog.Level(slog.LevelWarn-slog.LevelInfo)
+	return slog.Level(min(l, zapcore.ErrorLevel)) * (slog.LevelWarn - slog.LevelInfo)
 }
 
 // Enabled is zapcore.Core's.

@@ -95,6 +95,7 @@ func idsOf(t *testing.T, ids ...string) core.Rows {
 }
 
 func rowsWith(t *testing.T, versions bool, ids []string) core.Rows {
+	t.Helper()
 	fields := []arrow.Field{{Name: "sample_id", Type: arrow.BinaryTypes.String}}
 	if versions {
 		fields = append(fields, arrow.Field{Name: core.ColDataVersion, Type: core.DataVersionType([]string{"default"})})

@@ -46,6 +46,7 @@ type world struct {
 }
 
 func newWorld(t *testing.T, batches int, fail error) *world {
+	t.Helper()
 	w := &world{t: t, inner: newFake(t, batches, fail), clock: &clock{}, wants: around.WantBytes | around.WantTiming}
 	w.store = around.Wrap(w.inner, w, around.Options{Name: "watch", Clock: w.clock.now})
 	return w
@@ -112,6 +113,7 @@ type fake struct {
 }
 
 func newFake(t *testing.T, batches int, fail error) *fake {
+	t.Helper()
 	schema := arrow.NewSchema([]arrow.Field{{Name: "id", Type: arrow.BinaryTypes.String}}, nil)
 	b := array.NewRecordBuilder(memory.DefaultAllocator, schema)
 	defer b.Release()
