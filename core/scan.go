@@ -25,11 +25,7 @@ type Frame struct {
 
 // Scan begins a lazy read of a feature: all its columns, all its samples, now.
 func Scan(store Store, key FeatureKey) Frame {
-	f := Frame{store: store, req: ReadRequest{Key: key}}
-	if store == nil {
-		f.err = invalidf("there is no store to scan")
-	}
-	return f
+	return Frame{store: store, req: ReadRequest{Key: key}}
 }
 
 // Filter keeps the samples for which e is true. Several filters are joined by
@@ -99,8 +95,8 @@ func (f Frame) Request() ReadRequest {
 // Rows asks the store. Every mistake made while the frame was put together is
 // an *Error that matches ErrInvalid, and the store is then not asked.
 func (f Frame) Rows(ctx context.Context) (Rows, error) {
-	if f.err != nil {
-		return Rows{}, WrapError(OpRead, f.req.Key, "", f.err)
+	if err := f.mistake(); err != nil {
+		return Rows{}, WrapError(OpRead, f.req.Key, "", err)
 	}
 	rows, err := f.store.Read(ctx, f.Request())
 	if err != nil {
@@ -125,7 +121,7 @@ func (f Frame) Collect(ctx context.Context) ([]arrow.RecordBatch, error) {
 // Count counts the rows that Rows would give. Where the store knows how many
 // samples there are it reads none, and otherwise no column of the user's.
 func (f Frame) Count(ctx context.Context) (int64, error) {
-	if f.err == nil && f.req.Filter == nil && f.req.AsOf.IsZero() && !f.req.History {
+	if f.mistake() == nil && f.req.Filter == nil && f.req.AsOf.IsZero() && !f.req.History {
 		info, err := f.store.Stat(ctx, StatRequest{Key: f.req.Key, Local: f.req.Local})
 		if err != nil {
 			return 0, WrapError(OpRead, f.req.Key, "", err)
@@ -147,6 +143,14 @@ func (f Frame) atMost(n int64) int64 {
 		return min(n, f.limit)
 	}
 	return n
+}
+
+// mistake is what Rows reports without asking the store.
+func (f Frame) mistake() error {
+	if f.store == nil {
+		return invalidf("there is no store to scan")
+	}
+	return f.err
 }
 
 // fail keeps the first mistake.

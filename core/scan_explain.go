@@ -16,8 +16,8 @@ func (f Frame) Explain() string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("scan %s%s", printable(f.req.Key), f.moment())
-	if f.err != nil {
-		line("  invalid   %v", f.err)
+	if err := f.mistake(); err != nil {
+		line("  invalid   %v", err)
 		return b.String()
 	}
 	caps := f.store.Capabilities()
