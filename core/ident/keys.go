@@ -6,7 +6,6 @@ import (
 	"math/bits"
 
 	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/zeebo/xxh3"
 )
 
 // Keys reads the ids of one batch for joining: hashing and equality that do
@@ -101,7 +100,7 @@ func (c *keyColumn) hash(dst []uint64, lo int, more bool) {
 		return
 	}
 	for i := range dst {
-		h := xxh3.Hash(c.bytes(lo + i))
+		h := hashBytes(c.bytes(lo + i))
 		if more {
 			h = mix(bits.RotateLeft64(dst[i], 23) ^ h)
 		}
@@ -115,14 +114,6 @@ func (c *keyColumn) equal(row int, o *keyColumn, otherRow int) bool {
 		return v == o.ints[otherRow] && (v >= 0 || c.unsigned == o.unsigned)
 	}
 	return bytes.Equal(c.bytes(row), o.bytes(otherRow))
-}
-
-// mix is the finalizer of SplitMix64.
-func mix(x uint64) uint64 {
-	x += 0x9e3779b97f4a7c15
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
 }
 
 // Int gives a value of an integer, boolean, date or time column; an unsigned
