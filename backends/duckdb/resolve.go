@@ -1,0 +1,330 @@
+//go:build cgo && duckdb_arrow
+
+package duckdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/metaxy-go/metaxy/backends/internal/sqlplan"
+	"github.com/metaxy-go/metaxy/core"
+	"github.com/metaxy-go/metaxy/core/expr"
+	"github.com/metaxy-go/metaxy/core/resolve"
+)
+
+// Resolve runs as one statement inside DuckDB; only the increment leaves it. The rows come in no particular order.
+//
+// What the statement cannot express goes through the universal engine, reading from this store: the samples of a root feature, ids whose
+// types differ between features, filters that DuckDB cannot evaluate.
+func (s *store) Resolve(ctx context.Context, req core.ResolveRequest) (core.Increment, error) {
+	inc, err := s.resolve(ctx, req)
+	return inc, core.WrapError(core.OpResolve, req.Key(), name, err)
+}
+
+// errUniversal says that a resolve is not for SQL.
+var errUniversal = errors.New("left to the universal engine")
+
+func (s *store) resolve(ctx context.Context, req core.ResolveRequest) (core.Increment, error) {
+	if err := s.check(ctx, req.Check); err != nil {
+		return core.Increment{}, err
+	}
+	var inc core.Increment
+	err := errUniversal
+	if !req.Plan.Root() {
+		err = s.with(ctx, func(c *conn) (err error) {
+			if err := c.begin(ctx); err != nil {
+				return err
+			}
+			r := &resolver{s: s, req: req, plan: req.Plan}
+			if err := r.bind(ctx, c); err != nil {
+				return err
+			}
+			inc, err = r.run(ctx, c)
+			return err
+		})
+	}
+	if errors.Is(err, errUniversal) {
+		return resolve.ByReading(ctx, s, req, resolve.Budget(s.spill), resolve.TempDir(s.temp))
+	}
+	return inc, err
+}
+
+// resolver is one native resolve, in one transaction.
+type resolver struct {
+	s    *store
+	req  core.ResolveRequest
+	plan *core.Plan
+
+	metas []*meta // of the upstreams, nil for what holds nothing
+	held  *meta   // nil when the feature holds nothing
+	in    sqlplan.Input
+	ids   []arrow.Field // of the resolve key
+	carry []arrow.Field
+	basis core.Basis
+}
+
+// bind finds the tables and checks the request against them.
+func (r *resolver) bind(ctx context.Context, c *conn) error {
+	all, err := r.s.loadSome(ctx, c, r.plan)
+	if err != nil {
+		return err
+	}
+	r.basis = core.Basis{}
+	r.in = sqlplan.Input{Plan: r.plan}
+	for _, u := range r.plan.Upstream {
+		m := all[u.Feature]
+		if m == nil && !u.Optional {
+			return fmt.Errorf("%w: feature %s needs %s, which holds nothing yet", core.ErrDependency, r.plan.Key(), u.Feature)
+		}
+		r.metas = append(r.metas, m)
+		r.in.Upstream = append(r.in.Upstream, nil)
+		if m != nil {
+			r.basis[u.Feature] = m.generation
+		}
+	}
+	r.held = all[r.plan.Key()]
+	if err := r.bindCarry(); err != nil {
+		return err
+	}
+	for i := range r.plan.Upstream {
+		if r.metas[i] == nil {
+			continue
+		}
+		if r.in.Upstream[i], err = r.upstream(i); err != nil {
+			return err
+		}
+	}
+	if r.held != nil {
+		if r.in.Held, err = r.heldSide(); err != nil {
+			return err
+		}
+	}
+	return r.bindIDs()
+}
+
+// loadSome gives what is known of the features of a plan that hold a commit, in one query.
+func (s *store) loadSome(ctx context.Context, c *conn, plan *core.Plan) (map[core.FeatureKey]*meta, error) {
+	out := map[core.FeatureKey]*meta{}
+	if s.blank {
+		return out, nil
+	}
+	keys := []string{dialect.Text(string(plan.Key()))}
+	for _, u := range plan.Upstream {
+		keys = append(keys, dialect.Text(string(u.Feature)))
+	}
+	rows, err := c.rows(ctx, "SELECT "+metaColumns+" FROM metaxy.features WHERE generation > 0 AND key IN ("+strings.Join(keys, ", ")+")")
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range rows {
+		m, err := scanMeta(row)
+		if err != nil {
+			return nil, err
+		}
+		out[m.key] = m
+	}
+	return out, nil
+}
+
+// bindCarry finds for each column asked for the one upstream that has it.
+func (r *resolver) bindCarry() error {
+	var known []string
+	for _, u := range r.plan.Upstream {
+		known = append(known, r.carriable(u)...)
+	}
+	for _, c := range r.req.Columns {
+		found := -1
+		for i, u := range r.plan.Upstream {
+			if !slices.Contains(r.carriable(u), c) {
+				continue
+			}
+			if found >= 0 {
+				return invalidf("column %q is in both %s and %s: rename it in one of the dependencies", c, r.plan.Upstream[found].Feature, u.Feature)
+			}
+			found = i
+		}
+		if found < 0 {
+			if near, ok := expr.Nearest(c, known); ok {
+				return invalidf("no upstream of %s has a column %q to carry; did you mean %q?", r.plan.Key(), c, near)
+			}
+			return invalidf("no upstream of %s has a column %q to carry", r.plan.Key(), c)
+		}
+		u, m := r.plan.Upstream[found], r.metas[found]
+		f := m.schema.Field(m.field(u.Original(c)))
+		if m.zeros && hasFloats(f.Type) {
+			return errUniversal
+		}
+		f.Name = c
+		f.Nullable = f.Nullable || u.Optional || !r.plan.Drives(u)
+		r.carry = append(r.carry, f)
+		r.in.Carried = append(r.in.Carried, found)
+	}
+	return nil
+}
+
+// carriable lists the columns of an upstream that an answer may carry, by their names here.
+func (r *resolver) carriable(u core.UpstreamPlan) []string {
+	i := slices.IndexFunc(r.plan.Upstream, func(p core.UpstreamPlan) bool { return p.Feature == u.Feature })
+	m := r.metas[i]
+	if m == nil {
+		return nil
+	}
+	var names []string
+	for _, f := range m.schema.Fields() {
+		name := u.Renamed(f.Name)
+		if f.Name != core.ColDataVersion && u.Carries(name) && u.Original(name) == f.Name {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// upstream describes one upstream's table.
+func (r *resolver) upstream(i int) (*sqlplan.Side, error) {
+	u, m := r.plan.Upstream[i], r.metas[i]
+	filter := u.Filter
+	for _, c := range expr.Columns(u.Filter) {
+		if to, renamed := u.Rename[c]; renamed && u.Original(c) == c {
+			return nil, invalidf("the filter on upstream %s uses %q, which is called %q here", u.Feature, c, to)
+		}
+	}
+	for _, term := range expr.Conjuncts(r.req.Filter) {
+		if !slices.ContainsFunc(expr.Columns(term), func(c string) bool { return !slices.Contains(u.Key, c) }) {
+			filter = expr.And(filter, term)
+		}
+	}
+	if filter != nil {
+		filter = expr.Rename(filter, u.Original)
+	}
+	side, err := r.side(m, filter)
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range u.Key {
+		at := m.field(u.Original(k))
+		if at < 0 {
+			return nil, invalidf("upstream %s has no column %q", u.Feature, u.Original(k))
+		}
+		side.Keys = append(side.Keys, dialect.Ident(m.columns[at]))
+	}
+	for n, c := range r.req.Columns {
+		if r.in.Carried[n] == i {
+			side.Carry = append(side.Carry, dialect.Ident(m.columns[m.field(u.Original(c))]))
+		}
+	}
+	if u.Lineage == core.Aggregation {
+		if side.Order, err = m.idText(u.ID); err != nil {
+			return nil, err
+		}
+	}
+	return side, nil
+}
+
+// side is a table with the rows of the present that pass a filter.
+func (r *resolver) side(m *meta, filter expr.Expr) (*sqlplan.Side, error) {
+	plan, err := core.ReadRequest{Key: m.key, Filter: filter}.Bind(m.info())
+	if err != nil {
+		return nil, err
+	}
+	pushed, residual := sqlplan.Split(dialect, filter, pushable(plan.All, func(column string) (string, bool) {
+		if at := m.field(column); at >= 0 {
+			return dialect.Ident(m.columns[at]), true
+		}
+		return dialect.Ident(column), column == core.ColCommit
+	}))
+	if residual != nil {
+		return nil, errUniversal
+	}
+	t := m.versions()
+	names := structNames(t)
+	column := dialect.Ident(m.columns[m.field(core.ColDataVersion)])
+	return &sqlplan.Side{
+		From: m.table(), Where: conjunction(m.state("", m.generation, false), pushed), Escapes: m.escapes,
+		Version: func(container string) string {
+			if at, ok := t.FieldIdx(container); ok {
+				return dialect.Field(column, names[at])
+			}
+			return ""
+		},
+	}, nil
+}
+
+// idText is the canonical text of a sample's id.
+func (m *meta) idText(ids []string) (string, error) {
+	parts := make([]string, len(ids))
+	for i, id := range ids {
+		at := m.field(id)
+		if at < 0 {
+			return "", invalidf("feature %s has no id column %q", m.key, id)
+		}
+		text, ok := dialect.IDText(m.schema.Field(at).Type, dialect.Ident(m.columns[at]))
+		if !ok {
+			return "", errUniversal
+		}
+		if len(ids) > 1 {
+			text = dialect.Escape(text)
+		}
+		parts[i] = text
+	}
+	if len(parts) == 1 {
+		return parts[0], nil
+	}
+	return strings.Join(parts, " || '|' || "), nil
+}
+
+func (r *resolver) heldSide() (*sqlplan.Side, error) {
+	side, err := r.side(r.held, r.req.Filter)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range r.plan.Feature.ID {
+		if r.held.field(id) < 0 {
+			return nil, invalidf("feature %s has no id column %q", r.plan.Key(), id)
+		}
+	}
+	for _, k := range r.plan.ResolveKey {
+		side.Keys = append(side.Keys, dialect.Ident(r.held.columns[r.held.field(k)]))
+	}
+	return side, nil
+}
+
+// bindIDs fixes the types of the resolve key, which must be the same everywhere: that 1 in an int32 is 1 in an int64 is for the universal
+// engine to know.
+func (r *resolver) bindIDs() error {
+	for _, k := range r.plan.ResolveKey {
+		var f arrow.Field
+		meet := func(m *meta, column string) error {
+			if m == nil {
+				return nil
+			}
+			g := m.schema.Field(m.field(column))
+			if f.Type != nil && !arrow.TypeEqual(f.Type, g.Type) {
+				return errUniversal
+			}
+			if f.Type == nil {
+				f = g
+			}
+			return nil
+		}
+		for i, u := range r.plan.Upstream {
+			if slices.Contains(u.Key, k) {
+				if err := meet(r.metas[i], u.Original(k)); err != nil {
+					return err
+				}
+			}
+		}
+		if err := meet(r.held, k); err != nil {
+			return err
+		}
+		if f.Type == nil {
+			f.Type = arrow.BinaryTypes.String
+		}
+		r.ids = append(r.ids, arrow.Field{Name: k, Type: f.Type, Metadata: f.Metadata})
+	}
+	return nil
+}
