@@ -101,7 +101,7 @@ func preimage(sh shape, c core.ContainerPlan, text func(string) string) string {
 		open = false
 		parts = append(parts, text(fmt.Sprintf("r%d.dv.%q", sh.root(in.Feature), in.Container)))
 	}
-	return strings.Join(parts, " || ")
+	return "concat(" + strings.Join(parts, ", ") + ")"
 }
 
 func (s shape) root(key core.FeatureKey) int {
