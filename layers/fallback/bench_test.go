@@ -3,7 +3,9 @@ package fallback_test
 import (
 	"fmt"
 	"io"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -107,4 +109,37 @@ func scores(n int) core.Rows {
 		b.Release()
 	}
 	return core.RowsOf(schema, out...)
+}
+
+// BenchmarkRatio reads a million rows and adds up one column, from the bare
+// store and through logging and fallback in turn, so that a noisy machine
+// troubles both alike. It reports the ratio of the medians.
+func BenchmarkRatio(b *testing.B) {
+	base := memory.New()
+	if _, err := base.Write(b.Context(), core.WriteRequest{Plan: planOf(b, "a"), Rows: scores(1 << 20)}); err != nil {
+		b.Fatal(err)
+	}
+	var through core.Store
+	for _, s := range stacks(b, base) {
+		if s.name == "both" {
+			through = s.store
+		}
+	}
+	var plain, layered []float64
+	type side struct {
+		store core.Store
+		times *[]float64
+	}
+	sides := []side{{base, &plain}, {through, &layered}}
+	for b.Loop() {
+		slices.Reverse(sides) // neither is always the one that finds warm caches
+		for _, s := range sides {
+			start := time.Now()
+			readAll(b, s.store, true)
+			*s.times = append(*s.times, float64(time.Since(start)))
+		}
+	}
+	slices.Sort(plain)
+	slices.Sort(layered)
+	b.ReportMetric(layered[len(layered)/2]/plain[len(plain)/2], "ratio")
 }
