@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 
 	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
 	arrowmem "github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/metaxy-go/metaxy/core"
@@ -104,32 +103,12 @@ func copyCommit(c core.Commit) core.Commit {
 	return c
 }
 
-// own takes over arrays that are about to be published. Arrow counts nulls
-// when first asked, which would be a race between readers.
+// own takes over arrays that are about to be published to many readers.
 func (t *table) own(made arrays) {
 	for _, arr := range made {
-		countNulls(arr)
+		core.ShareArray(arr)
 	}
 	t.owned = append(t.owned, made...)
-}
-
-func countNulls(arr arrow.Array) {
-	arr.NullN()
-	switch a := arr.(type) {
-	case *array.Struct:
-		for i := range a.NumField() {
-			countNulls(a.Field(i))
-		}
-	case *array.Map:
-		countNulls(a.Keys())
-		countNulls(a.Items())
-	case array.ListLike:
-		countNulls(a.ListValues())
-	case *array.Dictionary:
-		countNulls(a.Dictionary())
-	case array.ExtensionArray:
-		countNulls(a.Storage())
-	}
 }
 
 // arrays are released together.
