@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"hash/fnv"
 	"math"
@@ -106,15 +107,9 @@ func vectorOf(text string) []float32 {
 	return v
 }
 
-// schema is what compute makes.
-func (j job) schema(p *core.Plan) *arrow.Schema {
-	fields := append([]arrow.Field{{Name: hexcode, Type: arrow.BinaryTypes.String}}, j.fields...)
-	return arrow.NewSchema(append(fields, arrow.Field{Name: core.ColDataVersion, Type: core.DataVersionType(p.ContainerNames())}), nil)
-}
-
 // compute turns a batch of a resolve (ids, what the job needs, data versions)
 // into rows to write: ids, user columns, the same data versions.
-func (j job) compute(in arrow.RecordBatch) (arrow.RecordBatch, error) {
+func (j job) compute(_ context.Context, in arrow.RecordBatch) (arrow.RecordBatch, error) {
 	ids, ok := find(in, hexcode).(*array.String)
 	if !ok {
 		return nil, fmt.Errorf("a batch without %q", hexcode)

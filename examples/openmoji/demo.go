@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/metaxy-go/metaxy/core"
+	"github.com/metaxy-go/metaxy/core/resolve"
+	"github.com/metaxy-go/metaxy/plan"
 )
 
 // demo brings two releases of OpenMoji into a store.
@@ -16,8 +18,8 @@ type demo struct {
 
 // outcome is what the demo found, for its test.
 type outcome struct {
-	plan           []planLine // as printed before anything ran
-	done           []planLine // what was then recomputed
+	plan           []planLine // as printed before anything was written
+	done           []planLine // what was then written
 	again          []planLine // what a second run found
 	differ, common int        // whole rows
 }
@@ -42,24 +44,24 @@ func (d demo) run(ctx context.Context) (outcome, error) {
 	}
 	d.out.step(1, "OpenMoji %s: %s emoji, %d features materialised in %s", before.version, thousands(len(before.records)), len(first)+1, since(began))
 
+	if o.plan, err = d.plan(ctx, after); err != nil {
+		return o, err
+	}
+	d.out.step(2, "OpenMoji %s: %s emoji. The plan, before anything is written", after.version, thousands(len(after.records)))
+	d.out.plan(o.plan)
+
+	began = time.Now()
 	changed, err := d.bring(ctx, after)
 	if err != nil {
 		return o, err
 	}
-	ahead, err := forecast(ctx, d.store, d.graph, source)
+	done, err := d.recompute(ctx)
 	if err != nil {
 		return o, err
 	}
-	o.plan = append([]planLine{changed}, ahead...)
-	d.out.step(2, "OpenMoji %s: %s emoji. The plan, before anything runs", after.version, thousands(len(after.records)))
-	d.out.plan(o.plan)
-
-	began = time.Now()
-	if o.done, err = d.recompute(ctx); err != nil {
-		return o, err
-	}
-	jobs, retired := totals(o.done)
-	d.out.step(3, "Recomputed %s samples and retired %s in %s", thousands(jobs), thousands(retired), since(began))
+	o.done = append([]planLine{changed}, done...)
+	written, retired := totals(o.done)
+	d.out.step(3, "Written %s samples and retired %s in %s", thousands(written), thousands(retired), since(began))
 
 	began = time.Now()
 	if o.again, err = d.second(ctx, after); err != nil {
@@ -84,42 +86,44 @@ func (d demo) saved(o outcome) {
 	d.out.line("   Versions by container: %s. Saved: %s, or %.1f %%.", thousands(stale), thousands(rows-stale), 100*float64(rows-stale)/float64(rows))
 }
 
-// bring makes openmoji/source hold the release: new and changed emoji are
-// written with all their metadata, vanished ones retired.
-func (d demo) bring(ctx context.Context, r release) (planLine, error) {
-	plan, err := d.graph.Plan(source)
-	if err != nil {
-		return planLine{}, err
-	}
+// plan says what the release will make every feature compute, by the versions
+// alone: the store is only read.
+func (d demo) plan(ctx context.Context, r release) ([]planLine, error) {
 	samples, err := r.samples()
 	if err != nil {
-		return planLine{}, err
+		return nil, err
 	}
-	inc, err := d.store.Resolve(ctx, core.ResolveRequest{Plan: plan, Samples: samples, Columns: r.metadata()})
+	report, err := plan.Graph(ctx, d.store, d.graph, plan.Samples(source, samples))
 	if err != nil {
-		return planLine{}, err
+		return nil, err
 	}
-	return planLine{feature: source, stats: inc.Stats, parts: plan.ContainerNames()}, apply(ctx, d.store, plan, inc)
+	var lines []planLine
+	for _, f := range report.Features {
+		p, err := d.graph.Plan(f.Key)
+		if err != nil {
+			return nil, err
+		}
+		lines = append(lines, planLine{feature: f.Key, parts: p.ContainerNames(), stats: core.Stats{
+			New: f.New, Stale: f.Stale, Orphaned: f.Orphaned, Unchanged: f.Unchanged, Missing: f.Missing, StaleBy: f.StaleBy,
+		}})
+	}
+	return lines, nil
 }
 
 // recompute brings every feature downstream up to date, upstream first.
 func (d demo) recompute(ctx context.Context) ([]planLine, error) {
 	var lines []planLine
 	for _, key := range d.graph.Descendants(source) {
-		plan, err := d.graph.Plan(key)
+		p, err := d.graph.Plan(key)
 		if err != nil {
 			return nil, err
 		}
-		job := jobs()[key]
-		inc, err := d.store.Resolve(ctx, core.ResolveRequest{Plan: plan, Columns: job.needs})
+		work := jobs()[key]
+		report, err := resolve.Materialize(ctx, d.store, p, work.compute, resolve.Columns(work.needs...), resolve.RetireOrphans())
 		if err != nil {
 			return nil, err
 		}
-		inc.New, inc.Stale = mapped(inc.New, job.schema(plan), job.compute), mapped(inc.Stale, job.schema(plan), job.compute)
-		if err := apply(ctx, d.store, plan, inc); err != nil {
-			return nil, err
-		}
-		lines = append(lines, planLine{feature: key, stats: inc.Stats, parts: plan.ContainerNames()})
+		lines = append(lines, planLine{feature: key, stats: report.Stats, parts: p.ContainerNames()})
 	}
 	return lines, nil
 }
@@ -134,12 +138,12 @@ func (d demo) second(ctx context.Context, r release) ([]planLine, error) {
 	return append([]planLine{line}, lines...), err
 }
 
-func totals(lines []planLine) (computed, retired int64) {
+func totals(lines []planLine) (written, retired int64) {
 	for _, l := range lines {
-		computed += l.stats.New + l.stats.Stale
+		written += l.stats.New + l.stats.Stale
 		retired += l.stats.Orphaned
 	}
-	return computed, retired
+	return written, retired
 }
 
 // nothing says in words what a run found.
