@@ -9,6 +9,7 @@ package archtest
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 )
@@ -18,7 +19,8 @@ type Rule struct {
 	Name  string
 	Why   string
 	Check func(*Tree) []Finding
-	// Allow maps a finding's Key to the reason why it may stay.
+	// Allow maps a finding's Key, or a folder with a slash at its end, to the
+	// reason why it may stay.
 	Allow map[string]string
 }
 
@@ -43,8 +45,9 @@ func (f Finding) String() string {
 func (r Rule) Breaches(t *Tree) (found []Finding, unused []string) {
 	used := map[string]bool{}
 	for _, f := range r.Check(t) {
-		if _, ok := r.Allow[f.Key]; ok {
-			used[f.Key] = true
+		key, ok := r.exemption(f.Key)
+		if ok {
+			used[key] = true
 			continue
 		}
 		found = append(found, f)
@@ -56,6 +59,20 @@ func (r Rule) Breaches(t *Tree) (found []Finding, unused []string) {
 	}
 	slices.Sort(unused)
 	return found, unused
+}
+
+// exemption finds the entry for a key: the key itself, or a folder above it
+// that is written with a slash at its end.
+func (r Rule) exemption(key string) (string, bool) {
+	if _, ok := r.Allow[key]; ok {
+		return key, true
+	}
+	for at := path.Dir(key); at != "."; at = path.Dir(at) {
+		if _, ok := r.Allow[at+"/"]; ok {
+			return at + "/", true
+		}
+	}
+	return "", false
 }
 
 // Rules lists every rule.

@@ -26,6 +26,8 @@ var owners = map[string][]string{
 	"github.com/schollz/progressbar/v3":  {"cmd"},
 	"go.uber.org/zap":                    {"layers/logging", "compose/config", "cmd", "examples", "bench", tests},
 	"github.com/zeebo/xxh3":              {"backends", tests},
+	"github.com/rivo/uniseg":             {"rowio"},
+	"github.com/failsafe-go/failsafe-go": {"layers/retry"},
 	"golang.org/x/term":                  {"cmd", "examples"},
 	"golang.org/x/sync":                  {anywhere},
 	"golang.org/x/sys":                   {"backends", "cmd", "core/resolve"},

@@ -142,6 +142,11 @@ func TestExemptions(t *testing.T) {
 	if len(found) > 0 || !slices.Equal(unused, []string{"core/b.go g"}) {
 		t.Errorf("found %v, unused %v", found, unused)
 	}
+	r = Rule{Check: panics, Allow: map[string]string{"core/": "the whole folder", "cor/": "another"}}
+	found, unused = r.Breaches(tree)
+	if len(found) > 0 || !slices.Equal(unused, []string{"cor/"}) {
+		t.Errorf("found %v, unused %v", found, unused)
+	}
 }
 
 func newTree(t *testing.T, files map[string]string) *Tree {
