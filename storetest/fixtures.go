@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"testing"
 
 	"github.com/metaxy-go/metaxy/backends/memory"
@@ -34,41 +35,47 @@ func Populated(t testing.TB) core.Store {
 // Fill writes what Populated describes to a store of any kind.
 func Fill(t testing.TB, s core.Store) {
 	t.Helper()
-	writeTo(t, s, KeyVideo, videos(0, 8)...)
-	writeTo(t, s, KeyVideo, append(videos(8, 10), video("s003", 33))...)
+	fill(t, t.Context(), s)
+}
+
+// fill is Fill with an identity in the context, for enforcing layers.
+func fill(t testing.TB, ctx context.Context, s core.Store) {
+	t.Helper()
+	writeTo(t, ctx, s, KeyVideo, videos(0, 8)...)
+	writeTo(t, ctx, s, KeyVideo, append(videos(8, 10), video("s003", 33))...)
 	labels := [][]any{}
 	for i := range 5 {
 		labels = append(labels, []any{sampleID(i), []any{"label-" + sampleID(i)}})
 	}
-	writeTo(t, s, KeyLabel, labels...)
+	writeTo(t, ctx, s, KeyLabel, labels...)
 	for _, key := range []core.FeatureKey{KeyCrop, KeyEmbedding, KeyTrain} {
-		computeIn(t, s, key)
+		computeIn(t, ctx, s, key)
 	}
 }
 
 // writeTo appends rows of a root feature of Graph.
-func writeTo(t testing.TB, s core.Store, key core.FeatureKey, rows ...[]any) {
+func writeTo(t testing.TB, ctx context.Context, s core.Store, key core.FeatureKey, rows ...[]any) {
 	t.Helper()
 	schema := VideoSchema()
 	if key != KeyVideo {
 		schema = versionSchema([]string{"sample_id"}, plan(key).ContainerNames()...)
 	}
 	b := Batch(goAllocator, schema, rows...)
-	if _, err := s.Write(t.Context(), core.WriteRequest{Plan: plan(key), Rows: core.RowsOf(schema, b)}); err != nil {
+	if _, err := s.Write(ctx, core.WriteRequest{Plan: plan(key), Rows: core.RowsOf(schema, b)}); err != nil {
 		t.Fatalf("fixture: write %s: %v", key, err)
 	}
 }
 
 // computeIn writes what a resolve of the feature finds new or stale.
-func computeIn(t testing.TB, s core.Store, key core.FeatureKey) {
+func computeIn(t testing.TB, ctx context.Context, s core.Store, key core.FeatureKey) {
 	t.Helper()
-	inc, err := resolve.ByReading(t.Context(), s, core.ResolveRequest{Plan: plan(key)})
+	inc, err := resolve.ByReading(ctx, s, core.ResolveRequest{Plan: plan(key)})
 	if err != nil {
 		t.Fatalf("fixture: resolve %s: %v", key, err)
 	}
 	for _, part := range []core.Rows{inc.New, inc.Stale} {
 		rows := project(part, append([]string{"sample_id"}, core.ColDataVersion))
-		if _, err := s.Write(t.Context(), core.WriteRequest{Plan: plan(key), Rows: rows, Basis: inc.Basis}); err != nil {
+		if _, err := s.Write(ctx, core.WriteRequest{Plan: plan(key), Rows: rows, Basis: inc.Basis}); err != nil {
 			t.Fatalf("fixture: write %s: %v", key, err)
 		}
 	}
@@ -89,19 +96,20 @@ type Environments struct{ Dev, Staging, Prod core.Store }
 // layer does that.
 func MultiEnv(t testing.TB) Environments {
 	t.Helper()
+	ctx := t.Context()
 	e := Environments{Dev: Empty(t), Staging: Empty(t), Prod: Empty(t)}
-	writeTo(t, e.Prod, KeyVideo, videos(0, 20)...)
-	computeIn(t, e.Prod, KeyCrop)
-	computeIn(t, e.Prod, KeyEmbedding)
-	writeTo(t, e.Staging, KeyVideo, videos(0, 10)...)
-	computeIn(t, e.Staging, KeyCrop)
+	writeTo(t, ctx, e.Prod, KeyVideo, videos(0, 20)...)
+	computeIn(t, ctx, e.Prod, KeyCrop)
+	computeIn(t, ctx, e.Prod, KeyEmbedding)
+	writeTo(t, ctx, e.Staging, KeyVideo, videos(0, 10)...)
+	computeIn(t, ctx, e.Staging, KeyCrop)
 	labels, crops := [][]any{}, [][]any{}
 	for i := range 5 {
 		labels = append(labels, []any{sampleID(i), []any{"label"}})
 		crops = append(crops, []any{sampleID(i), []any{"dev-frames", "dev-audio"}})
 	}
-	writeTo(t, e.Prod, KeyLabel, labels...)
-	writeTo(t, e.Dev, KeyCrop, crops...)
-	writeTo(t, e.Dev, KeyLabel)
+	writeTo(t, ctx, e.Prod, KeyLabel, labels...)
+	writeTo(t, ctx, e.Dev, KeyCrop, crops...)
+	writeTo(t, ctx, e.Dev, KeyLabel)
 	return e
 }

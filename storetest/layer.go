@@ -87,6 +87,15 @@ func (l *layerRun) wrap(t testing.TB, inner core.Store, between ...core.Layer) c
 	return below
 }
 
+// fill writes the fixtures through an instance of the layer, which may store
+// them in a form of its own.
+func (l *layerRun) fill(e *env, inner core.Store) {
+	e.Helper()
+	s := l.wrap(e.tb(), inner)
+	defer func() { _ = s.Close() }()
+	fill(e.tb(), e.ctx(), s)
+}
+
 // compare runs steps over the layer and over a bare store. It gives the first
 // step whose answers differ, or -1.
 func (l *layerRun) compare(e *env, steps []Step) (int, string) {
@@ -118,7 +127,7 @@ func (l *layerRun) y1(e *env) {
 
 func (l *layerRun) y3(e *env) {
 	inner := l.inner(e.tb())
-	Fill(e.tb(), inner)
+	l.fill(e, inner)
 	tap := Tap()
 	s := l.wrap(e.tb(), inner, tap)
 	defer func() { e.must("close", s.Close()) }()

@@ -52,7 +52,7 @@ func (l *layerRun) y2(e *env) {
 func (l *layerRun) oneFault(e *env, rule Rule, used map[core.Op]bool) bool {
 	inner := l.cfg.New(e.tb())
 	defer func() { _ = inner.Close() }()
-	Fill(e.tb(), inner)
+	l.fill(e, inner)
 	fault := Fault(rule)
 	s := l.wrap(e.tb(), inner, fault)
 	defer func() { _ = s.Close() }()
