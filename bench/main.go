@@ -77,6 +77,7 @@ func (b *bench) report(ctx context.Context, only []string, markdown string) erro
 			return fmt.Errorf("no section %q", name)
 		}
 	}
+	disturbed := busy()
 	var done []*section
 	for _, t := range tables() {
 		if len(only) > 0 && !slices.Contains(only, t.name) {
@@ -85,6 +86,9 @@ func (b *bench) report(ctx context.Context, only []string, markdown string) erro
 		s, err := t.fill(b, ctx)
 		if err != nil {
 			return fmt.Errorf("%s: %w", t.name, err)
+		}
+		if disturbed != "" {
+			s.note("%s", disturbed)
 		}
 		s.print(os.Stdout)
 		done = append(done, s)

@@ -120,3 +120,18 @@ func mib(bytes int64) string { return fmt.Sprintf("%.0f MiB", float64(bytes)/(1<
 func machine() string {
 	return fmt.Sprintf("%s %s/%s, %d CPUs", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
 }
+
+// busy says how much else the machine had to do when the run began, "" when
+// that was little or the system does not tell. On a busy machine even ratios
+// are guesses.
+func busy() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return ""
+	}
+	var load float64
+	if _, err := fmt.Sscan(string(text), &load); err != nil || load < float64(runtime.NumCPU())/4 {
+		return ""
+	}
+	return fmt.Sprintf("The machine was busy when the run began (load %.1f on %d CPUs): take these numbers with care.", load, runtime.NumCPU())
+}
