@@ -25,11 +25,13 @@ func ExampleNewFeature() {
 			core.Container("audio", core.From("video/raw", "audio"))),
 	)
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	plan, err := graph.Plan("video/crop")
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	for _, c := range plan.Containers {
 		fmt.Println(c.Name, c.Code, c.Inputs)
@@ -103,7 +105,8 @@ func ExampleRowsFrom() {
 	})
 	for batch, err := range rows.All() {
 		if err != nil {
-			log.Fatal(err)
+			fmt.Println(err)
+			return
 		}
 		fmt.Println(batch.NumRows())
 		break // the reader is released here
@@ -134,11 +137,13 @@ func ExampleRows_Reader() {
 func ExampleScan() {
 	graph, err := core.NewGraph(core.NewFeature("video/raw"))
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	plan, err := graph.Plan("video/raw")
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	store := memory.New()
 	defer store.Close()
@@ -146,7 +151,8 @@ func ExampleScan() {
 	defer core.ReleaseAll(batches)
 	ctx := context.Background()
 	if _, err := store.Write(ctx, core.WriteRequest{Plan: plan, Rows: core.RowsOf(schema, batches...)}); err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 
 	us := core.Scan(store, "video/raw").
@@ -158,7 +164,8 @@ func ExampleScan() {
 
 	found, err := us.Collect(ctx)
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	defer core.ReleaseAll(found)
 	for _, batch := range found {

@@ -203,20 +203,20 @@ func TestDescendants(t *testing.T) {
 	}
 }
 
-func graphOf(t testing.TB, features ...core.FeatureSpec) *core.Graph {
-	t.Helper()
+func graphOf(tb testing.TB, features ...core.FeatureSpec) *core.Graph {
+	tb.Helper()
 	g, err := core.NewGraph(features...)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return g
 }
 
-func planOf(t testing.TB, g *core.Graph, key core.FeatureKey) *core.Plan {
-	t.Helper()
+func planOf(tb testing.TB, g *core.Graph, key core.FeatureKey) *core.Plan {
+	tb.Helper()
 	p, err := g.Plan(key)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return p
 }

@@ -112,6 +112,7 @@ func TestRowsFrom(t *testing.T) {
 	}{
 		"never ranged": {func(*testing.T, core.Rows) {}, nil, 0},
 		"ranged twice": {func(t *testing.T, rows core.Rows) {
+			t.Helper()
 			if got, err := values(t, rows); err != nil || !slices.Equal(got, []int64{1, 2, 3}) {
 				t.Errorf("%v, %v", got, err)
 			}
@@ -119,28 +120,31 @@ func TestRowsFrom(t *testing.T) {
 				t.Errorf("again: %v, %v", got, err)
 			}
 		}, nil, 1},
-		"left early": {func(t *testing.T, rows core.Rows) {
+		"left early": {func(_ *testing.T, rows core.Rows) {
 			for range rows.All() {
 				break
 			}
 		}, nil, 1},
-		"a panic in the loop": {func(t *testing.T, rows core.Rows) {
+		"a panic in the loop": {func(_ *testing.T, rows core.Rows) {
 			defer func() { _ = recover() }()
 			for range rows.All() {
 				panic("in the loop body")
 			}
 		}, nil, 1},
 		"an error at the end": {func(t *testing.T, rows core.Rows) {
+			t.Helper()
 			if got, err := values(t, rows); len(got) != 3 || !errors.Is(err, errBoom) {
 				t.Errorf("%v, %v", got, err)
 			}
 		}, errBoom, 1},
 		"an error when collecting": {func(t *testing.T, rows core.Rows) {
+			t.Helper()
 			if got, err := rows.Collect(); got != nil || !errors.Is(err, errBoom) {
 				t.Errorf("%v, %v", got, err)
 			}
 		}, errBoom, 1},
 		"collected": {func(t *testing.T, rows core.Rows) {
+			t.Helper()
 			got, err := rows.Collect()
 			if len(got) != 2 || err != nil {
 				t.Errorf("%v, %v", got, err)

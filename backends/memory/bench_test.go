@@ -10,6 +10,7 @@ import (
 
 	"github.com/metaxy-go/metaxy/backends/memory"
 	"github.com/metaxy-go/metaxy/core"
+	"github.com/metaxy-go/metaxy/core/expr"
 )
 
 // rowsN are n rows of (sample_id string, score float64, data_version).
@@ -24,7 +25,7 @@ func rowsN(mem arrowmem.Allocator, from, n, batch int, version string) core.Rows
 		b := array.NewRecordBuilder(mem, schema)
 		for i := at; i < min(n, at+batch); i++ {
 			b.Field(0).(*array.StringBuilder).Append(fmt.Sprintf("sample-%08d", from+i))
-			b.Field(1).(*array.Float64Builder).Append(float64(i))
+			b.Field(1).(*array.Float64Builder).Append(float64(i % (1 << 16)))
 			st := b.Field(2).(*array.StructBuilder)
 			st.Append(true)
 			st.FieldBuilder(0).(*array.StringBuilder).Append(fmt.Sprintf("%064d-%s", i, version))
@@ -36,15 +37,15 @@ func rowsN(mem arrowmem.Allocator, from, n, batch int, version string) core.Rows
 	return core.RowsOf(schema, out...)
 }
 
-func testPlan(t testing.TB) *core.Plan {
-	t.Helper()
+func testPlan(tb testing.TB) *core.Plan {
+	tb.Helper()
 	g, err := core.NewGraph(core.NewFeature("video/raw", core.Container("frames"), core.Container("audio")))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	p, err := g.Plan("video/raw")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return p
 }
@@ -77,6 +78,7 @@ func BenchmarkRewrite1M(b *testing.B) {
 }
 
 func benchRead(b *testing.B, s core.Store, req core.ReadRequest, want int64) {
+	b.Helper()
 	for b.Loop() {
 		rows, err := s.Read(b.Context(), req)
 		if err != nil {
@@ -98,6 +100,9 @@ func BenchmarkRead1M(b *testing.B) {
 		b.Fatal(err)
 	}
 	b.Run("whole", func(b *testing.B) { benchRead(b, s, core.ReadRequest{Key: plan.Key()}, 1<<20) })
+	b.Run("filtered", func(b *testing.B) {
+		benchRead(b, s, core.ReadRequest{Key: plan.Key(), Filter: expr.Col("score").Lt(1000)}, 16*1000)
+	})
 	if _, err := s.Write(b.Context(), core.WriteRequest{Plan: plan, Rows: some}); err != nil {
 		b.Fatal(err)
 	}

@@ -3,7 +3,6 @@ package memory_test
 import (
 	"context"
 	"fmt"
-	"log"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -17,11 +16,13 @@ import (
 func ExampleNew() {
 	graph, err := core.NewGraph(core.NewFeature("video/raw", core.Container("frames")))
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	plan, err := graph.Plan("video/raw")
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 
 	store := memory.New()
@@ -36,11 +37,13 @@ func ExampleNew() {
 		batch, _, err := array.RecordFromJSON(arrowmem.DefaultAllocator, schema, strings.NewReader(
 			`[{"sample_id": "a", "data_version": {"frames": "`+version+`"}}]`))
 		if err != nil {
-			log.Fatal(err)
+			fmt.Println(err)
+			return
 		}
 		commit, err := store.Write(ctx, core.WriteRequest{Plan: plan, Rows: core.RowsOf(schema, batch)})
 		if err != nil {
-			log.Fatal(err)
+			fmt.Println(err)
+			return
 		}
 		fmt.Println("commit", commit.Seq, "rows", commit.Rows)
 		batch.Release()
@@ -49,11 +52,13 @@ func ExampleNew() {
 	for _, at := range []core.AsOf{{}, core.AtCommit(1)} {
 		rows, err := store.Read(ctx, core.ReadRequest{Key: "video/raw", AsOf: at})
 		if err != nil {
-			log.Fatal(err)
+			fmt.Println(err)
+			return
 		}
 		for batch, err := range rows.All() {
 			if err != nil {
-				log.Fatal(err)
+				fmt.Println(err)
+				return
 			}
 			fmt.Println(batch.Column(0).ValueStr(0), batch.Column(1).ValueStr(0))
 		}

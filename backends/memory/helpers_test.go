@@ -11,38 +11,38 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func planOf(t testing.TB, f core.FeatureSpec) *core.Plan {
-	t.Helper()
+func planOf(tb testing.TB, f core.FeatureSpec) *core.Plan {
+	tb.Helper()
 	g, err := core.NewGraph(f)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	p, err := g.Plan(f.Key)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return p
 }
 
-func write(t testing.TB, s core.Store, req core.WriteRequest) core.Commit {
-	t.Helper()
-	c, err := s.Write(t.Context(), req)
+func write(tb testing.TB, s core.Store, req core.WriteRequest) core.Commit {
+	tb.Helper()
+	c, err := s.Write(tb.Context(), req)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return c
 }
 
 // collect reads everything; the caller releases it.
-func collect(t testing.TB, s core.Store, req core.ReadRequest) []arrow.RecordBatch {
-	t.Helper()
-	rows, err := s.Read(t.Context(), req)
+func collect(tb testing.TB, s core.Store, req core.ReadRequest) []arrow.RecordBatch {
+	tb.Helper()
+	rows, err := s.Read(tb.Context(), req)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	out, err := rows.Collect()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return out
 }

@@ -83,10 +83,7 @@ func (t *table) commit(in *ingest, now func() time.Time) (core.Commit, error) {
 	if err != nil {
 		return core.Commit{}, err
 	}
-	added, err := t.arrange(in, st.info.Schema, from)
-	if err != nil {
-		return core.Commit{}, err
-	}
+	added := t.arrange(in, st.info.Schema, from)
 
 	commit := core.Commit{
 		Seq: st.info.Generation + 1, ID: req.ID, Rows: in.rows, Bytes: in.bytes,
@@ -143,7 +140,7 @@ func (st *state) accept(req core.WriteRequest) ([]int, error) {
 }
 
 // arrange gives the chunks of a write the columns of the feature.
-func (t *table) arrange(in *ingest, schema *arrow.Schema, from []int) ([]*chunk, error) {
+func (t *table) arrange(in *ingest, schema *arrow.Schema, from []int) []*chunk {
 	out := make([]*chunk, len(in.chunks))
 	for i, c := range in.chunks {
 		out[i] = &chunk{rows: c.rows, columns: make([]arrow.Array, len(from)), life: c.life}
@@ -162,7 +159,7 @@ func (t *table) arrange(in *ingest, schema *arrow.Schema, from []int) ([]*chunk,
 			out[i].columns[col] = columns[i]
 		}
 	}
-	return out, nil
+	return out
 }
 
 // supersede enters the commit's rows in the index and ends the rows that they
