@@ -100,6 +100,24 @@ func TestFileAndCodeDescribeAlike(t *testing.T) {
 	}
 }
 
+// The drawing needs nothing of what it shows.
+func TestDescribeOpensNothing(t *testing.T) {
+	c := parse(t, sample)
+	opened, err := c.Open(t.Context(), config.NewRegistry(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer opened.Close()
+	drawn, err := c.Describe("")
+	if err != nil || drawn.String() != opened.String() {
+		t.Errorf("%v\n%s\n%s", err, drawn, opened)
+	}
+	c = parse(t, "[stores.a]\nbackend = \"duckdb://${UNSET}/x.duckdb\"\n")
+	if drawn, err := c.Describe("a"); err != nil || drawn.String() != "a\n└─ backend  duckdb\n" {
+		t.Errorf("%v\n%s", err, drawn)
+	}
+}
+
 func TestPathsAndNames(t *testing.T) {
 	c := parse(t, sample)
 	if got := fmt.Sprint(c.Features); got != "[/srv/features.toml /srv/more/extra.toml]" {

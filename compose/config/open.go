@@ -3,7 +3,11 @@ package config
 import (
 	"context"
 	"errors"
+	"strings"
 
+	"go.uber.org/zap"
+
+	"github.com/metaxy-go/metaxy/backends/memory"
 	"github.com/metaxy-go/metaxy/compose"
 	"github.com/metaxy-go/metaxy/core"
 	"github.com/metaxy-go/metaxy/layers/fallback"
@@ -34,6 +38,7 @@ type builder struct {
 	c    *Config
 	reg  *Registry
 	open map[string]*compose.Stack
+	draw bool // stand-ins instead of backends
 }
 
 func (b *builder) build(ctx context.Context, name string) (*compose.Stack, error) {
@@ -66,6 +71,10 @@ func (b *builder) build(ctx context.Context, name string) (*compose.Stack, error
 	for _, a := range t.accept {
 		opts = append(opts, compose.Accept(compose.RuleID(a[0]), a[1]))
 	}
+	if b.draw {
+		scheme, _, _ := strings.Cut(t.backend, "://")
+		opts = append(opts, compose.Backend(scheme))
+	}
 	base, err := b.backend(ctx, t)
 	if err != nil {
 		return nil, err
@@ -81,6 +90,9 @@ func (b *builder) build(ctx context.Context, name string) (*compose.Stack, error
 // backend opens what is below the layers. What it cannot open is reported with
 // its place; the URL, which may hold a password, is not shown.
 func (b *builder) backend(ctx context.Context, t *storeTable) (core.Store, error) {
+	if b.draw {
+		return memory.New(), nil
+	}
 	url, err := b.c.expandText(t.backend)
 	if err != nil {
 		return nil, t.backendPos.Errorf("store %s: %w", t.name, err)
@@ -100,3 +112,21 @@ type placed struct {
 
 func (e *placed) Error() string { return e.where + ": " + e.err.Error() }
 func (e *placed) Unwrap() error { return e.err }
+
+// Describe draws the stack that Open would build, without opening anything: no
+// file is made and no environment variable of a backend needs to be set.
+func (c *Config) Describe(name string) (compose.Drawing, error) {
+	name, err := c.Store(name)
+	if err != nil {
+		return compose.Drawing{}, err
+	}
+	b := builder{c: c, reg: NewRegistry(Logger(zap.NewNop())), open: map[string]*compose.Stack{}, draw: true}
+	s, err := b.build(context.Background(), name)
+	for _, s := range b.open {
+		err = errors.Join(err, s.Close())
+	}
+	if err != nil {
+		return compose.Drawing{}, err
+	}
+	return compose.Describe(s), nil
+}
