@@ -4,7 +4,7 @@ import "runtime"
 
 // DefaultBudget is the memory that a resolve may use before it spills, in
 // bytes.
-const DefaultBudget = 1 << 30
+const DefaultBudget = 2 << 30
 
 // DefaultBatchRows is how many samples Materialize computes and commits at a
 // time.

@@ -2,7 +2,6 @@ package resolve
 
 import (
 	"context"
-	"fmt"
 	"math/bits"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -41,7 +40,7 @@ func (e *engine) partition(level int, used int64, shared []*side) (*partitions, 
 		}
 	}
 	count := 8
-	for count < 64 && int64(count)*e.opts.budget/4 < expect {
+	for count < 64 && int64(count)*e.opts.budget/6 < expect {
 		count *= 2
 	}
 	p := &partitions{e: e, level: level, count: count, files: make([]*segments, len(e.specs)), pending: make([][]waiting, len(e.specs))}
@@ -151,7 +150,7 @@ func (p *partitions) flush() error {
 	for side, parts := range p.pending {
 		for part := range parts {
 			if err := p.write(side, part); err != nil {
-				return fmt.Errorf("flush: %w", err)
+				return err
 			}
 		}
 	}

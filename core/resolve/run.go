@@ -21,7 +21,7 @@ const (
 func (e *engine) execute(ctx context.Context) error {
 	room := &room{}
 	if e.opts.budget > 0 {
-		room.limit = e.opts.budget / 4
+		room.limit = e.opts.budget / 8
 	}
 	e.spill = &spill{dir: e.opts.tempDir}
 	for i := range e.sinks {
@@ -153,5 +153,5 @@ func (e *engine) run(ctx context.Context, level int, shared []*side, inputs []ba
 }
 
 func (e *engine) mustSpill(level int, used int64) bool {
-	return e.opts.budget > 0 && used > e.opts.budget/2 && level < maxLevel && len(e.part) > 0
+	return e.opts.budget > 0 && used > e.opts.budget/3 && level < maxLevel && len(e.part) > 0
 }

@@ -44,14 +44,12 @@ type segments struct {
 	buf    bytes.Buffer
 }
 
-type extent struct{ at, size, rows int64 }
+type extent struct{ at, size int64 }
 
 func (s *segments) write(list int, batches ...arrow.RecordBatch) error {
 	s.buf.Reset()
 	w := ipc.NewWriter(&s.buf, ipc.WithSchema(s.schema), ipc.WithAllocator(mem))
-	var rows int64
 	for _, b := range batches {
-		rows += b.NumRows()
 		if err := w.Write(b); err != nil {
 			_ = w.Close()
 			return err
@@ -66,18 +64,9 @@ func (s *segments) write(list int, batches ...arrow.RecordBatch) error {
 	for list >= len(s.lists) {
 		s.lists = append(s.lists, nil)
 	}
-	s.lists[list] = append(s.lists[list], extent{s.size, int64(s.buf.Len()), rows})
+	s.lists[list] = append(s.lists[list], extent{s.size, int64(s.buf.Len())})
 	s.size += int64(s.buf.Len())
 	return nil
-}
-
-func (s *segments) rows(list int) (n int64) {
-	if list < len(s.lists) {
-		for _, e := range s.lists[list] {
-			n += e.rows
-		}
-	}
-	return n
 }
 
 // read gives the batches of a list in the order in which they were written. It

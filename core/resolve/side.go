@@ -130,7 +130,7 @@ func (s *side) ref(row int64) ref {
 
 func (s *side) number(r ref) int64 { return s.starts[r.block()] + int64(r.row()) }
 
-// mark notes that a row was met; it reports whether that is new.
+// mark notes that a row was met.
 func (s *side) mark(r ref) {
 	n := s.number(r)
 	bit := uint32(1) << (n & 31)
