@@ -87,6 +87,9 @@ type Outcome struct {
 type Options struct {
 	Name  string           // of the layer, for its errors
 	Clock func() time.Time // time.Now when nil
+	// Nest gives the Begin of a range the context that the Begin of its call
+	// returned, so that what is put there joins the two: a tracer's span.
+	Nest bool
 }
 
 // Wrap returns next, observed by o. The result adds nothing to what next can
@@ -95,5 +98,5 @@ func Wrap(next core.Store, o Observer, opts Options) core.Store {
 	if opts.Clock == nil {
 		opts.Clock = time.Now
 	}
-	return &store{next: next, observer: o, now: opts.Clock, name: opts.Name}
+	return &store{next: next, observer: o, now: opts.Clock, name: opts.Name, nest: opts.Nest}
 }

@@ -16,6 +16,7 @@ type store struct {
 	observer Observer
 	now      func() time.Time
 	name     string
+	nest     bool
 	closed   atomic.Bool
 }
 
@@ -51,7 +52,7 @@ func (s *store) Read(ctx context.Context, req core.ReadRequest) (core.Rows, erro
 	if err != nil {
 		return core.Rows{}, err
 	}
-	return s.rows(ctx, c, PartRows, elapsed, rows), nil
+	return s.rows(s.outer(ctx, inner), c, PartRows, elapsed, rows), nil
 }
 
 // Resolve is core.Store's.
@@ -68,6 +69,7 @@ func (s *store) Resolve(ctx context.Context, req core.ResolveRequest) (core.Incr
 	if err != nil {
 		return core.Increment{}, err
 	}
+	ctx = s.outer(ctx, inner)
 	inc.New = s.rows(ctx, c, PartNew, elapsed, inc.New)
 	inc.Stale = s.rows(ctx, c, PartStale, elapsed, inc.Stale)
 	inc.Orphaned = s.rows(ctx, c, PartOrphaned, elapsed, inc.Orphaned)
@@ -119,6 +121,14 @@ func (s *store) Capabilities() core.Capabilities { return s.next.Capabilities() 
 func (s *store) Close() error {
 	s.closed.Store(true)
 	return nil
+}
+
+// outer is the context in which a range begins.
+func (s *store) outer(caller, call context.Context) context.Context {
+	if s.nest {
+		return call
+	}
+	return caller
 }
 
 // usable reports a closed store. It is asked inside the event, so that calls
