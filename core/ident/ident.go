@@ -37,8 +37,9 @@ func CheckType(t arrow.DataType) error {
 		return nil
 	case arrow.DICTIONARY:
 		return CheckType(t.(*arrow.DictionaryType).ValueType)
+	default:
+		return fmt.Errorf("type %s cannot identify samples: use strings, integers, booleans, dates, times or binary", t)
 	}
-	return fmt.Errorf("type %s cannot identify samples: use strings, integers, booleans, dates, times or binary", t)
 }
 
 // View reads the ids of one batch.

@@ -54,8 +54,9 @@ func family(t arrow.DataType) typeFamily {
 		return number
 	case arrow.BOOL, arrow.DATE32, arrow.DATE64, arrow.TIME32, arrow.TIME64, arrow.TIMESTAMP:
 		return exact
+	default:
+		return other
 	}
-	return other
 }
 
 func newKeyColumn(arr arrow.Array) (keyColumn, error) {

@@ -28,8 +28,6 @@ type worker struct {
 	fresh   []byte   // computed versions of one sample
 	ends    []int    // of each container within fresh
 	differs []bool   // by container
-	rows    []int32  // when a job takes all rows of a block
-	scratch []uint64 // hashes
 }
 
 // keyset is the driver's key columns as another side sees them.

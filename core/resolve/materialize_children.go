@@ -99,7 +99,7 @@ func gatherBatch(schema *arrow.Schema, from []arrow.RecordBatch, refs []ref) (ar
 	return newBatch(schema, columns, len(refs)), nil
 }
 
-// without gives the held children of the parents in in that are not in out,
+// without gives the held children of the parents in one batch that another lacks,
 // nil when there are none.
 func (h *heldChildren) without(in, out arrow.RecordBatch, plan *core.Plan) (arrow.RecordBatch, error) {
 	again := map[string]bool{}

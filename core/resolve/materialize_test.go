@@ -21,6 +21,7 @@ import (
 
 // many makes n samples whose versions begin with prefix.
 func many(t testing.TB, n int64, prefix string) core.Rows {
+	t.Helper()
 	var rows []oracle.Row
 	for i := range n {
 		rows = append(rows, row(i, prefix))

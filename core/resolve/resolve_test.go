@@ -44,6 +44,7 @@ var idField = field{"sample_id", arrow.PrimitiveTypes.Int64}
 
 // samples makes rows with the container "default".
 func samples(t testing.TB, fields []field, rows ...oracle.Row) core.Rows {
+	t.Helper()
 	b := batch(t, append([]field{idField}, fields...), []string{"default"}, arrow.BinaryTypes.String, rows...)
 	return core.RowsOf(b.Schema(), b)
 }
@@ -121,6 +122,7 @@ func fieldsOf(s *arrow.Schema) (names []string) {
 
 // carrier has two upstreams with user columns of many types.
 func carrier(t testing.TB) (*core.Graph, core.Store) {
+	t.Helper()
 	g := graph(t,
 		core.NewFeature("a"), core.NewFeature("b"),
 		core.NewFeature("leaf", core.DependsOn("a", core.Select("path", "tag")),
@@ -191,7 +193,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 			t.Errorf("got %v, want %q", err, want)
 		}
 		for _, other := range core.Sentinels() {
-			if other != c.sentinel && errors.Is(err, other) {
+			if !errors.Is(c.sentinel, other) && errors.Is(err, other) {
 				t.Errorf("%v matches %v too", err, other)
 			}
 		}

@@ -63,7 +63,6 @@ type block struct {
 	texts []textColumn
 	group []int32 // grouped: the group of each row that leads one
 	leads []int32 // grouped: the rows that lead a group
-	jobs  atomic.Int32
 }
 
 // newBlock binds a batch. It retains the batch; release gives it back.

@@ -18,6 +18,7 @@ import (
 // large is a wide graph with new, stale, unchanged, orphaned and missing
 // samples, some hundred thousand bytes of each.
 func large(t testing.TB) (*core.Plan, core.Store) {
+	t.Helper()
 	bg := benchGraphs(t)[1]
 	s := backend.New()
 	const n = 12_000

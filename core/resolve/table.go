@@ -114,7 +114,7 @@ func (s *side) find(hash []uint64, keys *ident.Keys, rows []int32, first int64, 
 	for i, row := range rows {
 		if guess != none {
 			b := s.blocks[guess.block()]
-			if b.hash[guess.row()] == hash[i] && b.keys.Equal(guess.row(), keys, int(row)) && !(b.keys.HasNulls() && b.keys.Null(guess.row())) {
+			if b.hash[guess.row()] == hash[i] && b.keys.Equal(guess.row(), keys, int(row)) && (!b.keys.HasNulls() || !b.keys.Null(guess.row())) {
 				out[i] = guess
 				guess = s.after(guess)
 				continue

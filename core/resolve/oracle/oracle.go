@@ -161,7 +161,7 @@ func candidates(p *core.Plan, groups []map[string]group) map[string]map[string]a
 	out := map[string]map[string]any{}
 	anyRequired := slices.ContainsFunc(p.Upstream, func(u core.UpstreamPlan) bool { return p.Drives(u) && !u.Optional })
 	for i, u := range p.Upstream {
-		if p.Drives(u) && !(anyRequired && u.Optional) {
+		if p.Drives(u) && (!anyRequired || !u.Optional) {
 			for text, g := range groups[i] {
 				out[text] = g.ids
 			}
