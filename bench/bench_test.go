@@ -128,6 +128,7 @@ func BenchmarkRead(b *testing.B) {
 }
 
 func perRow(b *testing.B, rows int) {
+	b.Helper()
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(rows), "ns/row")
 }
 

@@ -81,15 +81,15 @@ func drain(inc core.Increment, ph phase, n int64) error {
 }
 
 // versus races Resolve against the hand-written SQL over copies of one file.
-// The first times are Resolve's, the others those of hands() in order.
-func (b *bench) versus(ctx context.Context, sh shape, ph phase, n int64) (names []string, cs []contender, err error) {
+// The first contender is Resolve, the others are hands() in order.
+func (b *bench) versus(ctx context.Context, sh shape, ph phase, n int64) ([]contender, error) {
 	template, err := b.template(ctx, sh, ph, n)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	file := filepath.Join(b.dir, "round.duckdb")
 	fresh := func() error { return copyFile(template, file) }
-	cs = append(cs, contender{name: "Resolve", setup: fresh, run: func() error { return runResolve(ctx, file, sh, ph, n) }})
+	cs := []contender{{name: "Resolve", setup: fresh, run: func() error { return runResolve(ctx, file, sh, ph, n) }}}
 	for _, h := range hands() {
 		cs = append(cs, contender{name: h.name, setup: fresh, run: func() error {
 			a, err := runHand(ctx, file, h, sh, ph)
@@ -101,10 +101,7 @@ func (b *bench) versus(ctx context.Context, sh shape, ph phase, n int64) (names 
 			return err
 		}})
 	}
-	for _, c := range cs {
-		names = append(names, c.name)
-	}
-	return names, cs, nil
+	return cs, nil
 }
 
 // resolveTable fills the table of the reference's benchmark.
@@ -124,7 +121,7 @@ func (b *bench) resolveTable(ctx context.Context) (*section, error) {
 	for _, n := range b.sizes {
 		for _, sh := range all {
 			for _, ph := range []phase{phaseNew, phaseStale} {
-				_, cs, err := b.versus(ctx, sh, ph, n)
+				cs, err := b.versus(ctx, sh, ph, n)
 				if err != nil {
 					return nil, err
 				}
@@ -161,7 +158,7 @@ func (b *bench) stretchTable(ctx context.Context) (*section, error) {
 	}
 	for _, n := range b.sizes {
 		for _, sh := range all {
-			_, cs, err := b.versus(ctx, sh, phaseStretch, n)
+			cs, err := b.versus(ctx, sh, phaseStretch, n)
 			if err != nil {
 				return nil, err
 			}

@@ -2,6 +2,7 @@ package archtest
 
 import (
 	"bytes"
+	"context"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -131,7 +132,7 @@ func folder(importPath string) (string, bool) {
 // committed lists what version control holds. In a tree without it (a
 // downloaded archive) every file that is not hidden counts.
 func committed(root string) []string {
-	cmd := exec.Command("git", "ls-files", "-z", "--cached")
+	cmd := exec.CommandContext(context.Background(), "git", "ls-files", "-z", "--cached")
 	cmd.Dir = root
 	if out, err := cmd.Output(); err == nil {
 		return strings.Split(strings.TrimRight(string(out), "\x00"), "\x00")
