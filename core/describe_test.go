@@ -10,7 +10,7 @@ import (
 // bare is a store of which only its type matters.
 type bare struct {
 	core.Store
-	odd []int // makes the type incomparable
+	_ []int // makes the type incomparable
 }
 
 type described struct{ core.Store }

@@ -88,7 +88,7 @@ func (g *Graph) Upstream(key FeatureKey) []FeatureKey {
 func (g *Graph) Downstream(key FeatureKey) []FeatureKey {
 	var keys []FeatureKey
 	for k, f := range g.specs {
-		if _, ok := f.dependency(key); ok {
+		if f.dependsOn(key) {
 			keys = append(keys, k)
 		}
 	}

@@ -90,7 +90,7 @@ func (g *Graph) checkUpstream(f FeatureSpec) (errs []error) {
 	}
 	for _, c := range f.Containers {
 		for _, s := range c.From {
-			if _, ok := f.dependency(s.Feature); !ok {
+			if !f.dependsOn(s.Feature) {
 				bad("container %q takes from %s, which is not among the feature's dependencies", c.Name, printable(s.Feature))
 				continue
 			}

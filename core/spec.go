@@ -227,13 +227,9 @@ func (f FeatureSpec) container(name string) (ContainerSpec, bool) {
 	return f.Containers[i], true
 }
 
-// dependency finds a dependency by feature.
-func (f FeatureSpec) dependency(key FeatureKey) (Dependency, bool) {
-	i := slices.IndexFunc(f.Deps, func(d Dependency) bool { return d.Feature == key })
-	if i < 0 {
-		return Dependency{}, false
-	}
-	return f.Deps[i], true
+// dependsOn reports whether key is among the dependencies.
+func (f FeatureSpec) dependsOn(key FeatureKey) bool {
+	return slices.ContainsFunc(f.Deps, func(d Dependency) bool { return d.Feature == key })
 }
 
 // containerNames lists the containers in their declared order.

@@ -31,7 +31,6 @@ type counting struct {
 	reads atomic.Int64
 	gate  chan struct{} // when set, a range waits for it
 	fail  error         // when set, a range ends with it after one batch
-	mem   arrowmem.Allocator
 }
 
 func (c *counting) Read(ctx context.Context, r core.ReadRequest) (core.Rows, error) {

@@ -12,7 +12,7 @@ type flight struct {
 func (s *shelf) board(q question) (e *entry, rest []int, f *flight, leads bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if e, rest, ok := s.findLocked(q); ok {
+	if e, rest, ok := s.find(q); ok {
 		return e, rest, nil, false
 	}
 	if f, ok := s.flights[q.key]; ok {

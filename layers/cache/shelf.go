@@ -55,14 +55,8 @@ func (s *shelf) put(e *entry, cost float64) {
 }
 
 // find gives an entry that answers q, retained, and the filter terms that are
-// still to be applied. Exact answers come first.
-func (s *shelf) find(q question) (e *entry, rest []int, found bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.findLocked(q)
-}
-
-func (s *shelf) findLocked(q question) (*entry, []int, bool) {
+// still to be applied. Exact answers come first. The lock is held.
+func (s *shelf) find(q question) (found *entry, rest []int, ok bool) {
 	now := s.options.now()
 	if e, ok := s.kept.Get(q.key); ok {
 		if e.expired(now) {
