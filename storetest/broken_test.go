@@ -61,6 +61,15 @@ func TestBrokenChild(t *testing.T) {
 		storetest.RunEnforcing(t, guardConfig(func() *guard { return &guard{broken: hole} }))
 		return
 	}
+	if bad, ok := strings.CutPrefix(name, "layer:"); ok {
+		layer := brokenLayers()[bad]
+		storetest.RunLayer(t, storetest.LayerConfig{Layer: func(testing.TB) core.Layer { return badLayer{bad, layer.wrap} }})
+		return
+	}
+	if what, ok := strings.CutPrefix(name, "skip:"); ok {
+		storetest.Run(t, skipConfig(what))
+		return
+	}
 	storetest.Run(t, storetest.Config{New: func(t testing.TB) core.Store { return brokenStores()[name].wrap(newMemory(t)) }})
 }
 

@@ -103,12 +103,11 @@ func p2(e *env) {
 // killChild runs this very test in a child process and kills it: after the
 // given number of acknowledged commits, or midway in the fourth write.
 func killChild(e *env, dir, mode string, after int) (acked int64) {
-	top, _, _ := strings.Cut(e.Name(), "/")
-	pattern := "^" + strings.Join(strings.Split(strings.TrimSuffix(e.Name(), "/Reopen/P2_kill_in_mid_write_leaves_all_or_none"), "/"), "$/^") + "$"
-	_ = top
+	run := strings.TrimSuffix(e.Name(), "/Reopen/P2_kill_in_mid_write_leaves_all_or_none")
+	pattern := "^" + strings.ReplaceAll(run, "/", "$/^") + "$"
 	cmd := exec.Command(os.Args[0], "-test.run="+pattern, "-test.count=1", "-test.timeout=120s")
 	cmd.Env = append(os.Environ(), crashDir+"="+dir, crashMode+"="+mode,
-		crashTest+"="+strings.TrimSuffix(e.Name(), "/Reopen/P2_kill_in_mid_write_leaves_all_or_none"))
+		crashTest+"="+run)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	e.must("pipe", err)

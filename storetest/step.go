@@ -68,10 +68,19 @@ func script(steps []Step) string {
 	return b.String()
 }
 
-// Steps generates scripts of up to most calls: writes, tombstones, reads with
-// columns, filters and moments, resolves, lists, stats and migrations.
+// Steps generates scripts of up to most calls between an opening and a closing:
+// writes, tombstones, reads with columns, filters and moments, resolves, lists,
+// stats and migrations. The opening writes something to look at, the closing
+// looks at everything.
 func Steps(most int) *rapid.Generator[[]Step] {
-	return rapid.SliceOfN(rapid.Custom(drawStep), 1, most)
+	return rapid.Custom(func(rt *rapid.T) []Step {
+		steps := []Step{{Op: core.OpWrite, Key: KeyVideo, Samples: map[string]int{"s000": 0, "s001": 1, "s002": 2, "s003": 3, "s004": 4}}}
+		steps = append(steps, rapid.SliceOfN(rapid.Custom(drawStep), min(4, most), most).Draw(rt, "steps")...)
+		for _, key := range []core.FeatureKey{KeyVideo, KeyCrop} {
+			steps = append(steps, Step{Op: core.OpStat, Key: key, Commits: -1}, Step{Op: core.OpRead, Key: key, History: true})
+		}
+		return append(steps, Step{Op: core.OpList}, Step{Op: core.OpResolve, Key: KeyCrop})
+	})
 }
 
 func drawStep(rt *rapid.T) Step {
