@@ -12,7 +12,7 @@ import (
 // on: the store lives as long as the process.
 func TestConformance(t *testing.T) {
 	storetest.Run(t, storetest.Config{
-		Checks: 3,
+		Checks: 4,
 		New: func(t testing.TB) core.Store {
 			return memory.New(memory.Allocator(storetest.Allocator(t)))
 		},
