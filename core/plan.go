@@ -67,7 +67,9 @@ func (p *Plan) Expands() bool { return len(p.ResolveKey) < len(p.Feature.ID) }
 // ContainerNames lists the containers in their declared order.
 func (p *Plan) ContainerNames() []string { return p.Feature.containerNames() }
 
-// Drives reports whether this upstream decides which samples are expected.
+// Drives reports whether this upstream has the whole resolve key. The required
+// upstreams that drive decide which samples are expected, each having to hold
+// them; optional ones decide only where no required one drives.
 func (p *Plan) Drives(u UpstreamPlan) bool { return len(u.Key) == len(p.ResolveKey) }
 
 // Renamed gives the name here of an upstream column.
