@@ -28,6 +28,8 @@ var owners = map[string][]string{
 	"github.com/zeebo/xxh3":              {"backends", tests},
 	"github.com/rivo/uniseg":             {"rowio"},
 	"github.com/failsafe-go/failsafe-go": {"layers/retry"},
+	"github.com/bmatcuk/doublestar/v4":   {"cmd"},
+	"github.com/rogpeppe/go-internal":    {tests},
 	"golang.org/x/term":                  {"cmd", "examples"},
 	"golang.org/x/sync":                  {anywhere},
 	"golang.org/x/sys":                   {"backends", "cmd", "core/resolve"},
