@@ -57,9 +57,10 @@ type Feature struct {
 	AtLeast bool `json:"at_least,omitempty"`
 }
 
-// Clean reports whether nothing is to be computed or retired.
+// Clean reports whether nothing is to be computed or retired. A feature that
+// holds nothing and waits for its upstream is clean.
 func (f Feature) Clean() bool {
-	return f.New == 0 && f.Stale == 0 && f.Orphaned == 0 && f.Blocked == ""
+	return f.New == 0 && f.Stale == 0 && f.Orphaned == 0 && (f.Blocked == "" || f.Held == 0)
 }
 
 // Saved is how many recomputations versions of containers spare.

@@ -43,11 +43,11 @@ type options struct {
 	comma rune
 	mem   memory.Allocator
 	width int
-	color bool
+	null  string
 }
 
 func newOptions(opts []Option) options {
-	o := options{batch: BatchRows, comma: ',', mem: memory.DefaultAllocator, width: 40}
+	o := options{batch: BatchRows, comma: ',', mem: memory.DefaultAllocator, width: 40, null: "null"}
 	for _, set := range opts {
 		set(&o)
 	}
@@ -72,6 +72,9 @@ func WithAllocator(mem memory.Allocator) Option { return func(o *options) { o.me
 // WithCellWidth cuts the cells of a Table to n columns of the terminal; 0 cuts
 // nothing. Unless set it is 40.
 func WithCellWidth(n int) Option { return func(o *options) { o.width = n } }
+
+// WithNull sets how a Table shows null; unless set it is "null".
+func WithNull(text string) Option { return func(o *options) { o.null = text } }
 
 // Open reads a file whose format its name's ending tells. The rows are
 // replayable, each range opens the file anew; a file that is not there is

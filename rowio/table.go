@@ -20,12 +20,13 @@ type tableWriter struct {
 	right   []bool
 	widths  []int
 	most    int
+	null    string
 	head    [][]string
 	begun   bool
 }
 
 func newTableWriter(w *bufio.Writer, schema *arrow.Schema, o options) *tableWriter {
-	t := &tableWriter{w: w, columns: flatten(schema), most: o.width}
+	t := &tableWriter{w: w, columns: flatten(schema), most: o.width, null: o.null}
 	for _, c := range t.columns {
 		t.right = append(t.right, isNumber(c.t))
 		t.widths = append(t.widths, uniseg.StringWidth(c.name))
@@ -42,7 +43,7 @@ func (t *tableWriter) write(b arrow.RecordBatch) error {
 		line := make([]string, len(t.columns))
 		for i, c := range t.columns {
 			v, around := c.of(b)
-			line[i] = "null"
+			line[i] = t.null
 			if !isNull(v, row) && (around == nil || !around.IsNull(row)) {
 				line[i] = t.cut(oneLine(cell(v, row)), t.most)
 			}

@@ -1,6 +1,7 @@
 package tomltree
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -89,9 +90,22 @@ func (t *Table) Fail(key, format string, args ...any) {
 // Add notes an error that has its place already.
 func (t *Table) Add(err error) { t.errs = append(t.errs, err) }
 
-// Err joins what was noted here and in the tables below: wrong values, and
-// keys that nobody asked for, each with the nearest one that somebody did.
+// Err joins what was noted here and in the tables below, in the order of the
+// document: wrong values, and keys that nobody asked for, each with the nearest
+// one that somebody did.
 func (t *Table) Err() error {
+	errs := t.all()
+	slices.SortStableFunc(errs, func(a, b error) int {
+		var x, y *Error
+		if !errors.As(a, &x) || !errors.As(b, &y) {
+			return 0
+		}
+		return cmp.Or(cmp.Compare(x.Pos.Line, y.Pos.Line), cmp.Compare(x.Pos.Column, y.Pos.Column))
+	})
+	return errors.Join(errs...)
+}
+
+func (t *Table) all() []error {
 	errs := slices.Clone(t.errs)
 	for _, k := range t.Keys() {
 		if !slices.Contains(t.asked, k) {
@@ -103,9 +117,9 @@ func (t *Table) Err() error {
 		}
 	}
 	for _, kid := range t.kids {
-		errs = append(errs, kid.Err())
+		errs = append(errs, kid.all()...)
 	}
-	return errors.Join(errs...)
+	return errs
 }
 
 // String gives a string, "" when the key is not there.

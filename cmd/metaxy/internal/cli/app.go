@@ -1,0 +1,189 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/metaxy-go/metaxy/backends/duckdb"
+	"github.com/metaxy-go/metaxy/compose"
+	"github.com/metaxy-go/metaxy/compose/config"
+	"github.com/metaxy-go/metaxy/compose/featurefile"
+	"github.com/metaxy-go/metaxy/core"
+	"github.com/metaxy-go/metaxy/core/expr"
+)
+
+// app is one run: the global flags, and what was opened for it.
+type app struct {
+	in       io.Reader
+	out, err io.Writer
+	tty      bool // err is a terminal: progress can be shown
+	colored  bool // out is a terminal
+
+	configPath   string
+	storeName    string
+	featureFiles []string
+	quiet        bool
+	noColor      bool
+	local        bool
+
+	cfg   *config.Config
+	stack *compose.Stack
+	graph *core.Graph
+}
+
+var (
+	errNoConfig = errors.New("no configuration")
+	errNoGraph  = errors.New("no file declares features")
+)
+
+// config loads the configuration once. A store's URL stands for a whole one.
+func (a *app) config() (*config.Config, error) {
+	if a.cfg != nil {
+		return a.cfg, nil
+	}
+	var err error
+	path := a.configPath
+	if path == "" && strings.Contains(a.storeName, "://") {
+		here, err := os.Getwd()
+		if err != nil {
+			return nil, err
+		}
+		url := strings.ReplaceAll(a.storeName, "$", "$$")
+		if strings.ContainsAny(url, "'\n") {
+			return nil, usagef("--store: a quote or a line's end in a URL")
+		}
+		a.storeName = ""
+		a.cfg, err = config.Parse("--store", []byte("[stores.store]\nbackend = '"+url+"'\n"), here)
+		return a.cfg, err
+	}
+	if path == "" {
+		if path, err = config.Find("."); err != nil {
+			return nil, fmt.Errorf("%w: %w", errNoConfig, err)
+		}
+	}
+	a.cfg, err = config.Load(path)
+	return a.cfg, err
+}
+
+// registry has the backends of this program.
+func registry() *config.Registry {
+	return config.NewRegistry(config.FileBackend(duckdb.Scheme, duckdb.OpenURL))
+}
+
+// open opens the store that the flags name.
+func (a *app) open(ctx context.Context) (core.Store, error) {
+	if a.stack != nil {
+		return a.stack, nil
+	}
+	cfg, err := a.config()
+	if err != nil {
+		return nil, err
+	}
+	a.stack, err = cfg.Open(ctx, registry(), a.storeName)
+	if err != nil {
+		return nil, err
+	}
+	return a.stack, nil
+}
+
+func (a *app) close() error {
+	if a.stack == nil {
+		return nil
+	}
+	return a.stack.Close()
+}
+
+// declared reads the feature files once. Without any it is errNoGraph.
+func (a *app) declared() (*core.Graph, error) {
+	if a.graph != nil {
+		return a.graph, nil
+	}
+	files := a.featureFiles
+	if len(files) == 0 {
+		cfg, err := a.config()
+		if err != nil {
+			return nil, err
+		}
+		files = cfg.Features
+	}
+	if len(files) == 0 {
+		return nil, errNoGraph
+	}
+	var err error
+	a.graph, err = featurefile.LoadGraph(files...)
+	return a.graph, err
+}
+
+// declaredOrNone is declared for verbs that can do without.
+func (a *app) declaredOrNone() (*core.Graph, error) {
+	g, err := a.declared()
+	if errors.Is(err, errNoGraph) {
+		return core.NewGraph()
+	}
+	return g, err
+}
+
+// plan gives the declaration of a feature.
+func (a *app) plan(key string) (*core.Plan, error) {
+	g, err := a.declared()
+	if err != nil {
+		return nil, err
+	}
+	k, err := core.ParseKey(key)
+	if err != nil {
+		return nil, err
+	}
+	return g.Plan(k)
+}
+
+// say prints a line for people, unless they want quiet.
+func (a *app) say(format string, args ...any) {
+	if !a.quiet {
+		fmt.Fprintf(a.out, format+"\n", args...)
+	}
+}
+
+// color paints text on a terminal, unless that is not wanted.
+func (a *app) color(code, text string) string {
+	if !a.colored || a.noColor || os.Getenv("NO_COLOR") != "" {
+		return text
+	}
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}
+
+const (
+	bold   = "1"
+	yellow = "33"
+	green  = "32"
+)
+
+// filter parses the text of a --filter flag; "" is none.
+func filter(text string) (expr.Expr, error) {
+	if text == "" {
+		return nil, nil
+	}
+	e, err := expr.Parse(text)
+	if err != nil {
+		return nil, usagef("%w", err)
+	}
+	return e, nil
+}
+
+// relative shortens a path for messages.
+func relative(path string) string {
+	here, err := os.Getwd()
+	if err != nil {
+		return path
+	}
+	rel, err := filepath.Rel(here, path)
+	if err != nil || slices.Contains(strings.Split(rel, string(filepath.Separator)), "..") {
+		return path
+	}
+	return rel
+}

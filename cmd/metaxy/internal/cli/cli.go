@@ -1,0 +1,168 @@
+// Package cli is the command line of metaxy.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/metaxy-go/metaxy/core"
+	"github.com/metaxy-go/metaxy/core/expr"
+)
+
+// The exit codes.
+const (
+	exitClean = 0
+	exitError = 1
+	exitStale = 2 // plan, resolve and dry runs: there is something to do
+)
+
+// errStale ends a verb that found something to do; it prints nothing.
+var errStale = errors.New("something is to be done")
+
+// Main runs the command of this process and gives its exit code.
+func Main() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+}
+
+func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) int {
+	a := &app{in: in, out: out, err: errs, tty: isTerminal(errs), colored: isTerminal(out)}
+	root := a.command()
+	root.SetArgs(args)
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(errs)
+	err := root.ExecuteContext(ctx)
+	if cerr := a.close(); err == nil || errors.Is(err, errStale) && cerr != nil {
+		err = errors.Join(err, cerr)
+	}
+	switch {
+	case err == nil, errors.Is(err, syscall.EPIPE):
+		return exitClean
+	case err == errStale: //nolint:errorlint // joined with another error it is that error
+		return exitStale
+	}
+	a.report(ctx, err)
+	return exitError
+}
+
+// report prints an error on one line, with a hint where there is one; several
+// errors stand on a line each.
+func (a *app) report(ctx context.Context, err error) {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		fmt.Fprintln(a.err, "metaxy: interrupted")
+		return
+	}
+	lines := strings.Split(strings.TrimSpace(err.Error()), "\n")
+	if h := hint(err); h != "" {
+		lines[len(lines)-1] += " (" + h + ")"
+	}
+	for _, l := range lines {
+		fmt.Fprintln(a.err, "metaxy: "+l)
+	}
+	var at *expr.Error
+	if errors.As(err, &at) {
+		if _, where, ok := strings.Cut(at.Detail(), "\n"); ok {
+			fmt.Fprintln(a.err, where)
+		}
+	}
+}
+
+// hint says what to do about an error.
+func hint(err error) string {
+	for _, h := range []struct {
+		is   error
+		text string
+	}{
+		{errNoConfig, "write a metaxy.toml, or name one with --config, or a store with --store duckdb://FILE"},
+		{errNoGraph, `name them with --features or with features = "features.toml" in metaxy.toml`},
+		{core.ErrFeatureNotFound, "metaxy features lists what there is"},
+		{core.ErrDependency, "metaxy plan shows what is missing"},
+		{core.ErrReadOnly, "open it without read_only, or write to another store with --store"},
+		{os.ErrNotExist, ""},
+	} {
+		if errors.Is(err, h.is) {
+			return h.text
+		}
+	}
+	return ""
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// exactly is cobra.ExactArgs with the arguments' names in the message.
+func exactly(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == len(names) {
+			return nil
+		}
+		return usagef("%s takes %s, got %d arguments: see %s --help", cmd.Name(), strings.Join(names, " and "), len(args), cmd.CommandPath())
+	}
+}
+
+// usagef is a mistake on the command line.
+func usagef(format string, args ...any) error {
+	return fmt.Errorf("%w: %w", core.ErrInvalid, fmt.Errorf(format, args...))
+}
+
+// command builds the tree of verbs.
+func (a *app) command() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "metaxy",
+		Short: "Feature metadata: what is held, what is stale, what a change will cost",
+		Long: `metaxy works with stores of feature metadata.
+
+It looks for metaxy.toml in this folder and above. The file names stores and the
+layers around them, and the files that declare features. Without one,
+--store takes a URL such as duckdb://dev.duckdb.
+
+Exit codes: 0 clean, 1 an error, 2 something is to be computed or retired
+(plan, resolve and dry runs).`,
+		Example: `  metaxy plan                        what has to be computed again, everywhere
+  metaxy read video/crop --limit 5   a look at the rows
+  metaxy stack prod                  how the store prod is built`,
+		SilenceErrors: true, SilenceUsage: true,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			var verbs []string
+			for _, c := range cmd.Commands() {
+				verbs = append(verbs, c.Name())
+			}
+			near := ""
+			if v, ok := expr.Nearest(args[0], verbs); ok {
+				near = fmt.Sprintf("; did you mean %q?", v)
+			}
+			return usagef("unknown verb %q%s", args[0], near)
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	flags := root.PersistentFlags()
+	flags.StringVarP(&a.configPath, "config", "c", "", "configuration file (default: metaxy.toml here or above)")
+	flags.StringVarP(&a.storeName, "store", "s", "", "store of the configuration, or a URL (default: the file's default)")
+	flags.StringSliceVar(&a.featureFiles, "features", nil, "files that declare features (default: the configuration's)")
+	flags.BoolVarP(&a.quiet, "quiet", "q", false, "print no progress and no summary")
+	flags.BoolVar(&a.noColor, "no-color", false, "no colors (also: NO_COLOR in the environment)")
+	flags.BoolVar(&a.local, "local", false, "leave out the stores that this one falls back to")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usagef("%w", err) })
+	root.AddCommand(
+		a.featuresCommand(), a.showCommand(), a.readCommand(), a.writeCommand(), a.resolveCommand(),
+		a.planCommand(), a.scanCommand(), a.retireCommand(), a.stackCommand(), a.versionCommand(),
+	)
+	return root
+}
