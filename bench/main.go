@@ -43,6 +43,9 @@ func tables() []table {
 		{"stretch", (*bench).stretchTable},
 		{"stack", (*bench).stackTable},
 		{"memory", (*bench).memoryTable},
+		{"full", (*bench).fullTable},
+		{"cache", (*bench).cacheTable},
+		{"policy", (*bench).policyTable},
 	}
 }
 
@@ -50,7 +53,7 @@ func run(ctx context.Context, args []string) (err error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	sizes := flags.String("n", "10000,100000,1000000", "row counts, with commas between")
 	rounds := flags.Int("rounds", 5, "rounds per measurement; more below 100,000 rows, at most 3 from 5 million")
-	only := flags.String("only", "", "sections to run: resolve, universal, stretch, stack, memory; all when empty")
+	only := flags.String("only", "", "sections to run: resolve, universal, stretch, stack, memory, full, cache, policy; all when empty")
 	markdown := flags.String("markdown", "", "a file whose tables between <!-- bench:… --> markers are rewritten")
 	dir := flags.String("dir", "", "where the database files go; a temporary directory when empty")
 	child := flags.String("child", "", "used by the program itself: the job of a child process")

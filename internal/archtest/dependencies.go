@@ -20,7 +20,9 @@ var owners = map[string][]string{
 	"pgregory.net/rapid":                 {tests, "storetest"},
 	"go.uber.org/goleak":                 {tests, "storetest"},
 	"github.com/pelletier/go-toml/v2":    {"compose/config", "compose/featurefile", "compose/internal"},
-	"github.com/hashicorp/golang-lru/v2": {"layers/cache"},
+	"github.com/hashicorp/golang-lru/v2": {"internal/policy"},
+	"github.com/maypok86/otter/v2":       {"bench"}, // and ristretto: caches to compare with
+	"github.com/dgraph-io/ristretto/v2":  {"bench"},
 	"github.com/duckdb/duckdb-go":        {"backends/duckdb", "bench"}, // bench: the hand-written SQL to compare with
 	"github.com/spf13":                   {"cmd"},
 	"github.com/schollz/progressbar/v3":  {"cmd"},

@@ -25,7 +25,7 @@ var fixtures = []struct {
 	{"Imports", "layers/cache/a.go", `package cache; import _ "github.com/metaxy-go/metaxy/layers/retry"`, true},
 	{"Imports", "layers/cache/a.go", `package cache; import _ "github.com/metaxy-go/metaxy/backends/memory"`, true},
 	{"Imports", "layers/cache/a.go", `package cache; import _ "github.com/metaxy-go/metaxy/layers/internal/around"`, false},
-	{"Imports", "layers/cache/a.go", `package cache; import _ "github.com/metaxy-go/metaxy/layers/cache/internal/policy"`, false},
+	{"Imports", "layers/cache/a.go", `package cache; import _ "github.com/metaxy-go/metaxy/internal/policy"`, false},
 	{"Imports", "layers/cache/a_test.go", `package cache; import _ "github.com/metaxy-go/metaxy/backends/memory"`, false},
 	{"Imports", "core/a.go", `package core; import _ "github.com/metaxy-go/metaxy/compose"`, true},
 	{"Imports", "core/resolve/a.go", `package resolve; import _ "github.com/metaxy-go/metaxy/core/ident"`, false},

@@ -5,7 +5,7 @@ import (
 	"sync"
 
 	"github.com/metaxy-go/metaxy/core"
-	"github.com/metaxy-go/metaxy/layers/cache/internal/policy"
+	"github.com/metaxy-go/metaxy/internal/policy"
 )
 
 // shelf is where the entries are. One lock guards it: an entry is found and
