@@ -225,3 +225,59 @@ func TestConcurrentUse(t *testing.T) {
 		t.Errorf("%d events", len(w.lines))
 	}
 }
+
+// A call that a panic leaves is ended too: somebody above may recover.
+func TestPanicBelow(t *testing.T) {
+	w := newWorld(t, 1, nil)
+	w.store = around.Wrap(nil, w, around.Options{Name: "watch", Clock: w.clock.now}) // every call below panics
+	ctx := t.Context()
+	for _, call := range []func(){
+		func() { _, _ = w.store.Write(ctx, core.WriteRequest{}) },
+		func() { _, _ = w.store.Read(ctx, core.ReadRequest{}) },
+		func() { _, _ = w.store.Resolve(ctx, core.ResolveRequest{}) },
+		func() { _, _ = w.store.Stat(ctx, core.StatRequest{}) },
+		func() { _, _ = w.store.Evolve(ctx, core.EvolveRequest{}) },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("the panic was swallowed")
+				}
+			}()
+			call()
+		}()
+	}
+	w.want("write call other", "read call other", "resolve call other", "stat call other", "evolve call other")
+}
+
+// With Nest a range begins in the context of its call.
+func TestNest(t *testing.T) {
+	for _, nest := range []bool{false, true} {
+		w := newWorld(t, 1, nil)
+		o := &parents{}
+		w.store = around.Wrap(w.inner, o, around.Options{Nest: nest})
+		if rows, err := w.store.Read(t.Context(), core.ReadRequest{}); err == nil {
+			_, _ = rows.Count()
+		}
+		if inc, err := w.store.Resolve(t.Context(), core.ResolveRequest{}); err == nil {
+			_, _ = inc.Stale.Count()
+		}
+		if o.nested != map[bool]int{false: 0, true: 2}[nest] {
+			t.Errorf("nest %t: %d ranges below their call", nest, o.nested)
+		}
+	}
+}
+
+// parents counts the ranges that begin in the context of a call.
+type parents struct{ nested int }
+
+func (p *parents) Begin(ctx context.Context, c around.Call) context.Context {
+	if c.Part.Stream() && ctx.Value(mark{}) == around.PartCall {
+		p.nested++
+	}
+	return context.WithValue(ctx, mark{}, c.Part)
+}
+
+func (*parents) End(context.Context, around.Call, around.Outcome) {}
+
+func (*parents) Wants(around.Call) around.Want { return 0 }

@@ -2,6 +2,7 @@ package around
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"sync/atomic"
 	"time"
@@ -27,10 +28,13 @@ func (s *store) Write(ctx context.Context, req core.WriteRequest) (core.Commit, 
 	c := Call{Op: core.OpWrite, Key: req.Key(), Tombstones: req.Tombstones}
 	ctx = s.observer.Begin(ctx, c)
 	start := s.now()
+	ended := false
+	defer s.panicked(ctx, c, &ended)
 	commit, err := core.Commit{}, s.usable(c)
 	if err == nil {
 		commit, err = s.next.Write(ctx, req)
 	}
+	ended = true
 	s.observer.End(ctx, c, Outcome{Err: err, Elapsed: s.now().Sub(start), Commit: commit, Bytes: -1})
 	return commit, err
 }
@@ -43,11 +47,14 @@ func (s *store) Read(ctx context.Context, req core.ReadRequest) (core.Rows, erro
 	}
 	inner := s.observer.Begin(ctx, c)
 	start := s.now()
+	ended := false
+	defer s.panicked(inner, c, &ended)
 	rows, err := core.Rows{}, s.usable(c)
 	if err == nil {
 		rows, err = s.next.Read(inner, req)
 	}
 	elapsed := s.now().Sub(start)
+	ended = true
 	s.observer.End(inner, c, Outcome{Err: err, Elapsed: elapsed, Bytes: -1})
 	if err != nil {
 		return core.Rows{}, err
@@ -60,11 +67,14 @@ func (s *store) Resolve(ctx context.Context, req core.ResolveRequest) (core.Incr
 	c := Call{Op: core.OpResolve, Key: req.Key(), Columns: len(req.Columns), Filter: FilterOf(req.Filter), Local: req.Local}
 	inner := s.observer.Begin(ctx, c)
 	start := s.now()
+	ended := false
+	defer s.panicked(inner, c, &ended)
 	inc, err := core.Increment{}, s.usable(c)
 	if err == nil {
 		inc, err = s.next.Resolve(inner, req)
 	}
 	elapsed := s.now().Sub(start)
+	ended = true
 	s.observer.End(inner, c, Outcome{Err: err, Elapsed: elapsed, Stats: inc.Stats, Bytes: -1})
 	if err != nil {
 		return core.Increment{}, err
@@ -93,10 +103,13 @@ func (s *store) Stat(ctx context.Context, req core.StatRequest) (core.Info, erro
 	c := Call{Op: core.OpStat, Key: req.Key, Local: req.Local}
 	ctx = s.observer.Begin(ctx, c)
 	start := s.now()
+	ended := false
+	defer s.panicked(ctx, c, &ended)
 	info, err := core.Info{}, s.usable(c)
 	if err == nil {
 		info, err = s.next.Stat(ctx, req)
 	}
+	ended = true
 	s.observer.End(ctx, c, Outcome{Err: err, Elapsed: s.now().Sub(start), Info: info, Bytes: -1})
 	return info, err
 }
@@ -106,10 +119,13 @@ func (s *store) Evolve(ctx context.Context, req core.EvolveRequest) (core.Info, 
 	c := Call{Op: core.OpEvolve, Key: req.Key}
 	ctx = s.observer.Begin(ctx, c)
 	start := s.now()
+	ended := false
+	defer s.panicked(ctx, c, &ended)
 	info, err := core.Info{}, s.usable(c)
 	if err == nil {
 		info, err = s.next.Evolve(ctx, req)
 	}
+	ended = true
 	s.observer.End(ctx, c, Outcome{Err: err, Elapsed: s.now().Sub(start), Info: info, Bytes: -1})
 	return info, err
 }
@@ -122,6 +138,16 @@ func (s *store) Close() error {
 	s.closed.Store(true)
 	return nil
 }
+
+// panicked ends the event of a call that a panic left, which somebody above may
+// recover from: nothing stays in flight.
+func (s *store) panicked(ctx context.Context, c Call, ended *bool) {
+	if !*ended {
+		s.observer.End(ctx, c, Outcome{Err: errPanicked, Bytes: -1})
+	}
+}
+
+var errPanicked = errors.New("the store below panicked")
 
 // outer is the context in which a range begins.
 func (s *store) outer(caller, call context.Context) context.Context {
