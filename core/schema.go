@@ -14,6 +14,7 @@ const (
 	ColWrittenAt      = "metaxy_written_at"      // timestamp[us, UTC]: Commit.Time
 	ColDeleted        = "metaxy_deleted"         // bool: a tombstone
 	ColStale          = "metaxy_stale"           // list of strings, in Increment.Stale only
+	ColOrigin         = "metaxy_origin"          // string: which store a row came from; of an overlaying fallback only
 
 	// ReservedPrefix begins the name of every column that stores add.
 	ReservedPrefix = "metaxy_"

@@ -16,3 +16,12 @@ func TestContract(t *testing.T) {
 		},
 	})
 }
+
+// So must an overlay, whether its legs are empty or hold other features.
+func TestOverlayContract(t *testing.T) {
+	storetest.RunLayer(t, storetest.LayerConfig{
+		Layer: func(t testing.TB) core.Layer {
+			return fallback.NewWith(fallback.Overlay(), fallback.Leg("staging", storetest.Empty(t)), fallback.Leg("prod", storetest.Empty(t)))
+		},
+	})
+}

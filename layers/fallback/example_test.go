@@ -57,3 +57,42 @@ func ExampleNewWith() {
 	// │     └─ backend  memory
 	// └─ backend   memory
 }
+
+// In an overlay what was written here wins, and the legs supply the rest.
+func ExampleOverlay() {
+	ctx := context.Background()
+	plan, err := storetest.Graph().Plan(storetest.KeyLabel)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	prod := memory.New()
+	dev, err := fallback.NewWith(fallback.Overlay(), fallback.Leg("prod", prod)).Wrap(memory.New())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, w := range []struct {
+		store core.Store
+		rows  versions
+	}{{prod, versions{"cat": "v1", "dog": "v1", "owl": "v1"}}, {dev, versions{"dog": "v2"}}, {dev, versions{"owl": ""}}} {
+		if _, err = w.store.Write(ctx, core.WriteRequest{Plan: plan, Rows: w.rows.rows(), Tombstones: w.rows.tombstones()}); err != nil {
+			fmt.Println(err)
+			return
+		}
+	}
+	rows, err := core.Scan(dev, storetest.KeyLabel).Select(core.DefaultID, core.ColOrigin).Rows(ctx)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	lines, err := storetest.Lines(rows)
+	for _, line := range lines {
+		fmt.Println(line)
+	}
+	fmt.Println(err)
+	// Output:
+	// sample_id="cat" metaxy_origin="prod"
+	// sample_id="dog" metaxy_origin=""
+	// <nil>
+}

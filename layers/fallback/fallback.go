@@ -31,6 +31,34 @@
 //
 // An increment with upstream from a leg has no Basis: the leg's commit numbers
 // mean nothing here.
+//
+// # Overlay
+//
+// With Overlay the stores are merged by sample: of each sample the first store
+// that ever held it answers, so a row written here wins, and a sample retired
+// here is hidden whatever the legs hold. The column core.ColOrigin, returned
+// when it is named, tells the leg that a row came from, "" for this store.
+// What the stores have in common must agree: the id columns, and the types of
+// columns up to a widening; else it is core.ErrConflict. A column or container
+// that a store lacks reads as null there.
+//
+// Writes stay here. The first write of a feature that legs hold is checked
+// against their schema, and samples that only a leg holds can be retired: the
+// feature is then made here, by an empty commit before that of the tombstones.
+// A resolve compares with what is read, so only the difference is computed.
+//
+// Commit numbers are those of the first store that holds the feature, and so
+// are Stat's Generation, Log and SchemaVersion. AsOf a commit shows that store
+// right after it, and the others as they were until its next commit. History
+// gives the rows of all stores. Both, and the overlay itself, need stores that
+// keep history, but for the last. Stat's Rows is -1 for a feature that is
+// merged, its Origin the legs joined by "+", with a leading "+" where this
+// store holds the feature too.
+//
+// A read keeps a hash of each id that the stores before the last ever held, 21
+// to 43 bytes a sample, and streams everything else. Every read asks all
+// stores, and fails when one fails, unless OnUnavailable leaves out those that
+// cannot be reached: samples that they hide then show.
 package fallback
 
 import (
@@ -61,6 +89,7 @@ type leg struct {
 }
 
 type options struct {
+	overlay     bool
 	unavailable bool
 	owns        bool
 	asRead      bool
@@ -108,6 +137,10 @@ func Leg(name string, s core.Store) Option {
 // still reported.
 func OnUnavailable() Option { return func(f *Fallback) { f.o.unavailable = true } }
 
+// Overlay merges the stores by sample instead of choosing one by feature: what
+// is here wins, the legs supply the rest (see the package's comment).
+func Overlay() Option { return func(f *Fallback) { f.o.overlay = true } }
+
 // OwnLegs makes Close close the legs, which otherwise belong to the caller.
 func OwnLegs() Option { return func(f *Fallback) { f.o.owns = true } }
 
@@ -128,6 +161,9 @@ func (f *Fallback) Info() core.LayerInfo {
 		d.Name = l.name
 		info.Legs = append(info.Legs, d)
 		words = append(words, l.name)
+	}
+	if f.o.overlay {
+		words = append(words, "overlaid")
 	}
 	if f.o.unavailable {
 		words = append(words, "also when unavailable")

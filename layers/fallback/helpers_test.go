@@ -133,6 +133,7 @@ type probe struct {
 	next   core.Store
 	fail   map[core.Op]error
 	calls  map[core.Op]int
+	hook   func(core.Op) // when set, called first
 	closed int
 }
 
@@ -148,6 +149,9 @@ func (p *probe) failAll(err error) {
 
 func (p *probe) call(op core.Op) error {
 	p.calls[op]++
+	if p.hook != nil {
+		p.hook(op)
+	}
 	return core.WrapError(op, "", "probe", p.fail[op])
 }
 

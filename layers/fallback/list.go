@@ -14,7 +14,8 @@ import (
 // An error ends the listing, since what another place would have said first is
 // then not known. With OnUnavailable the other places are listed to their end
 // and the error comes after them: a listing that lacks a store is never
-// presented as a whole one.
+// presented as a whole one. Of an overlay the features whose schemas disagree
+// are reported at the end as well.
 func (s *store) merge(ctx context.Context, req core.ListRequest) iter.Seq2[core.Info, error] {
 	return func(yield func(core.Info, error) bool) {
 		var cursors []*cursor
@@ -27,7 +28,7 @@ func (s *store) merge(ctx context.Context, req core.ListRequest) iter.Seq2[core.
 		advance := func(c *cursor) error {
 			err := c.advance()
 			if err != nil && s.o.unavailable && errors.Is(err, core.ErrUnavailable) {
-				late = errors.Join(late, c.at.errorOf(err))
+				late = later(late, c.at.errorOf(err))
 				return nil
 			}
 			return c.at.errorOf(err)
@@ -46,14 +47,18 @@ func (s *store) merge(ctx context.Context, req core.ListRequest) iter.Seq2[core.
 			if len(same) == 0 {
 				break
 			}
-			info, err := choose(ctx, same)
+			info, err := s.choose(ctx, same)
+			mismatch := s.o.overlay && errors.Is(err, core.ErrConflict)
+			if mismatch {
+				late, err = later(late, core.WrapError(core.OpList, same[0].info.Key, Name, err)), nil
+			}
 			if err == nil {
 				for _, c := range same {
 					if err = advance(c); err != nil {
 						break
 					}
 				}
-				if !yield(info, nil) {
+				if !mismatch && !yield(info, nil) {
 					return
 				}
 			}
@@ -99,10 +104,26 @@ func least(cursors []*cursor) []*cursor {
 	return out
 }
 
-// choose picks the place that answers for a feature which all of these hold.
-func choose(ctx context.Context, same []*cursor) (core.Info, error) {
+// later keeps errors for the end of a listing: all that match one sentinel.
+func later(late, err error) error {
+	if late != nil && errors.Is(late, core.ErrUnavailable) != errors.Is(err, core.ErrUnavailable) {
+		return late
+	}
+	return errors.Join(late, err)
+}
+
+// choose picks the place that answers for a feature which all of these hold,
+// or merges what they say.
+func (s *store) choose(ctx context.Context, same []*cursor) (core.Info, error) {
 	if len(same) == 1 {
 		return same[0].at.signed(same[0].info), nil
+	}
+	if s.o.overlay {
+		all := make([]held, len(same))
+		for i, c := range same {
+			all[i] = held{c.at, c.info}
+		}
+		return union(all)
 	}
 	for _, c := range same {
 		ok, err := c.at.countsAs(ctx, c.info)

@@ -25,17 +25,20 @@ func (s *store) resolve(ctx context.Context, req core.ResolveRequest) (core.Incr
 	if err := req.Check(); err != nil {
 		return core.Increment{}, err
 	}
-	away, err := s.away(ctx, req.Key())
+	if s.o.overlay {
+		return s.resolveOverlaid(ctx, req)
+	}
+	away, err := s.elsewhere(ctx, req.Key())
 	if err != nil {
 		return core.Increment{}, err
 	}
 	upstreamAway := false
 	for _, u := range req.Plan.Upstream {
-		elsewhere, err := s.away(ctx, u.Feature)
+		isAway, err := s.elsewhere(ctx, u.Feature)
 		if err != nil {
 			return core.Increment{}, err
 		}
-		upstreamAway = upstreamAway || elsewhere
+		upstreamAway = upstreamAway || isAway
 	}
 	if !away && !upstreamAway {
 		return s.next.Resolve(ctx, req)
@@ -47,8 +50,8 @@ func (s *store) resolve(ctx context.Context, req core.ResolveRequest) (core.Incr
 	return inc, err
 }
 
-// away reports whether a leg answers for the feature.
-func (s *store) away(ctx context.Context, key core.FeatureKey) (bool, error) {
+// elsewhere reports whether a leg answers for the feature.
+func (s *store) elsewhere(ctx context.Context, key core.FeatureKey) (bool, error) {
 	p, err := s.where(ctx, core.OpResolve, key)
 	return p != nil && p != s.here, err
 }

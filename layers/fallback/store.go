@@ -31,8 +31,12 @@ func (s *store) Write(ctx context.Context, req core.WriteRequest) (core.Commit, 
 	if err := s.usable(core.OpWrite, req.Key()); err != nil {
 		return core.Commit{}, err
 	}
-	if req.Tombstones && len(s.legs) > 0 && !s.here.holds(req.Key()) {
-		if err := s.checkRetire(ctx, req); err != nil {
+	if len(s.legs) > 0 && !s.here.holds(req.Key()) && (req.Tombstones || s.o.overlay) {
+		check := s.checkRetire
+		if s.o.overlay {
+			check = s.makeRoom
+		}
+		if err := check(ctx, req); err != nil {
 			return core.Commit{}, err
 		}
 	}
@@ -64,6 +68,10 @@ func (s *store) checkRetire(ctx context.Context, req core.WriteRequest) error {
 func (s *store) Read(ctx context.Context, req core.ReadRequest) (core.Rows, error) {
 	if err := s.usable(core.OpRead, req.Key); err != nil {
 		return core.Rows{}, err
+	}
+	if s.o.overlay {
+		rows, err := s.overlay(ctx, req)
+		return rows, core.WrapError(core.OpRead, req.Key, Name, err)
 	}
 	if req.Local || len(s.legs) == 0 {
 		return s.next.Read(ctx, req)
@@ -98,6 +106,10 @@ func (s *store) Stat(ctx context.Context, req core.StatRequest) (core.Info, erro
 	}
 	if req.Local || len(s.legs) == 0 {
 		return s.next.Stat(ctx, req)
+	}
+	if s.o.overlay {
+		info, err := s.overlaidInfo(ctx, req)
+		return info, core.WrapError(core.OpStat, req.Key, Name, err)
 	}
 	info, p, err := s.stat(ctx, core.OpStat, req)
 	if err != nil {
