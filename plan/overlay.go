@@ -72,13 +72,11 @@ func (v *view) read(ctx context.Context, s core.Store, req core.ReadRequest) (co
 		all[i].Nullable = true
 	}
 	schema := arrow.NewSchema(all, nil)
-	filter := func(b arrow.RecordBatch) (arrow.RecordBatch, error) { b.Retain(); return b, nil }
+	var filter *expr.Bound
 	if req.Filter != nil {
-		e, err := expr.Bind(req.Filter, schema)
-		if err != nil {
+		if filter, err = expr.Bind(req.Filter, schema); err != nil {
 			return core.Rows{}, invalidf("%w", err)
 		}
-		filter = func(b arrow.RecordBatch) (arrow.RecordBatch, error) { return e.Filter(ctx, b, memory.DefaultAllocator) }
 	}
 	var held core.Rows
 	if v.held {
@@ -89,9 +87,10 @@ func (v *view) read(ctx context.Context, s core.Store, req core.ReadRequest) (co
 	out.Batches = core.Once(func(yield func(arrow.RecordBatch, error) bool) {
 		emit := func(b arrow.RecordBatch, change func(arrow.RecordBatch, *arrow.Schema) (arrow.RecordBatch, error)) bool {
 			c, err := change(b, schema)
-			if err == nil {
-				defer c.Release()
-				c, err = filter(c)
+			if err == nil && filter != nil {
+				all := c
+				c, err = filter.Filter(ctx, all, memory.DefaultAllocator)
+				all.Release()
 			}
 			if err != nil {
 				yield(nil, err)

@@ -120,7 +120,7 @@ func openJSON(in input) (*jsonFile, error) {
 	for {
 		c, err := f.r.ReadByte()
 		if err != nil {
-			return f, nil // nothing but blanks; read meets the same end
+			return f, nil //nolint:nilerr // nothing but blanks: read meets the same end
 		}
 		switch c {
 		case '\n':

@@ -144,10 +144,10 @@ func (s *shape) add(dec *json.Decoder, depth int) error {
 	if err := s.meet(kind); err != nil {
 		return err
 	}
-	switch kind {
-	case jsonObject:
+	if kind == jsonObject {
 		return s.addFields(dec, depth)
-	case jsonArray:
+	}
+	if kind == jsonArray {
 		if s.item == nil {
 			s.item = &shape{}
 		}
@@ -208,6 +208,7 @@ func (s *shape) arrow() arrow.DataType {
 			fields[i] = arrow.Field{Name: name, Type: s.fields[name].arrow(), Nullable: true}
 		}
 		return arrow.StructOf(fields...)
+	case jsonNothing, jsonString:
 	}
 	return arrow.BinaryTypes.String
 }

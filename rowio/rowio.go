@@ -150,6 +150,7 @@ func (in input) rows(f Format, o options) (rows core.Rows, err error) {
 		return parquetRows(in, o)
 	case Arrow, ArrowStream:
 		return arrowRows(in, o)
+	case Table: // for people
 	}
 	return core.Rows{}, invalidf("format %s cannot be read", f)
 }

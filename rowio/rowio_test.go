@@ -158,7 +158,7 @@ func TestInference(t *testing.T) {
 		"1,007,9223372036854775808,1.50,1,true,2026-01-02,2026-01-02T03:04:05Z,2026-01-02 03:04:05,,1\r\n" +
 		"\"2\",008,1,-3,x,False,2026-02-28,2026-01-02T03:04:05+01:00,2026-01-02T03:04:05,,2\r\n" +
 		",,,,,,,,,,3\r\n"
-	want := "int64 utf8 utf8 float64 utf8 bool date32 timestamp[us, tz=UTC] timestamp[us] utf8 struct<frames: utf8 nullable>"
+	want := "int64 utf8 utf8 float64 utf8 bool date32 timestamp[us, tz=UTC] timestamp[us] utf8 struct<frames: utf8 nullable>" //nolint:dupword // types, not prose
 	for _, way := range []string{"file", "stream"} {
 		var rows core.Rows
 		var err error

@@ -63,15 +63,17 @@ func walk(file string, data []byte, root *node) error {
 	w.p.Reset(data)
 	at := root
 	for w.p.NextExpression() {
-		switch e := w.p.Expression(); e.Kind {
-		case unstable.Table:
+		e := w.p.Expression()
+		if e.Kind == unstable.Table {
 			at = w.descend(root, e.Key())
-		case unstable.ArrayTable:
+		}
+		if e.Kind == unstable.ArrayTable {
 			at = w.descend(root, e.Key())
 			// descend stopped in the last element there was.
 			at = w.header(root, e.Key()).push(at.pos)
 			at.pos = w.keyPos(e.Key())
-		case unstable.KeyValue:
+		}
+		if e.Kind == unstable.KeyValue {
 			w.keyValue(at, e)
 		}
 	}
@@ -121,12 +123,12 @@ func (w *walker) valueOf(n *node, v *unstable.Node) {
 	if v.Raw.Length > 0 {
 		n.value = w.pos(v)
 	}
-	switch v.Kind {
-	case unstable.InlineTable:
+	if v.Kind == unstable.InlineTable {
 		for it := v.Children(); it.Next(); {
 			w.keyValue(n, it.Node())
 		}
-	case unstable.Array:
+	}
+	if v.Kind == unstable.Array {
 		for it := v.Children(); it.Next(); {
 			e := it.Node()
 			if e.Kind == unstable.Comment {
