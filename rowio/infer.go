@@ -36,7 +36,6 @@ var kindTypes = []struct {
 }
 
 var (
-	floatText = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
 	dateText  = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}$`)
 	timeText  = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[-+][0-9]{2}:[0-9]{2})?$`)
 )
@@ -60,11 +59,8 @@ func kindsOf(v string) kinds {
 		}
 		return 0
 	}
-	if floatText.MatchString(v) {
-		if strings.ContainsAny(v, ".eE") {
-			return kindFloat
-		}
-		return 0 // an integer beyond int64
+	if isFloat(v) {
+		return kindFloat
 	}
 	if dateText.MatchString(v) {
 		if _, err := time.Parse(time.DateOnly, v); err == nil {
@@ -86,6 +82,46 @@ func kindsOf(v string) kinds {
 		}
 	}
 	return 0
+}
+
+// isFloat reports a decimal number with a fraction or an exponent and without a
+// leading zero that would go. An integer beyond int64 is none.
+func isFloat(v string) bool {
+	v = strings.TrimPrefix(v, "-")
+	whole := digits(v)
+	if whole == 0 || whole > 1 && v[0] == '0' {
+		return false
+	}
+	v = v[whole:]
+	marked := false
+	if fraction, ok := strings.CutPrefix(v, "."); ok {
+		n := digits(fraction)
+		if n == 0 {
+			return false
+		}
+		v, marked = fraction[n:], true
+	}
+	if v != "" && (v[0] == 'e' || v[0] == 'E') {
+		exponent := v[1:]
+		if exponent != "" && (exponent[0] == '-' || exponent[0] == '+') {
+			exponent = exponent[1:]
+		}
+		n := digits(exponent)
+		if n == 0 {
+			return false
+		}
+		v, marked = exponent[n:], true
+	}
+	return marked && v == ""
+}
+
+// digits counts the decimal digits that a text begins with.
+func digits(v string) int {
+	n := 0
+	for n < len(v) && v[n] >= '0' && v[n] <= '9' {
+		n++
+	}
+	return n
 }
 
 // guesses narrows the types of CSV columns row by row.

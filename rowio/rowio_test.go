@@ -187,6 +187,24 @@ func TestInference(t *testing.T) {
 	}
 }
 
+// A fraction or an exponent makes a number; what is not written canonically, or
+// is an integer too large, stays text.
+func TestNumbers(t *testing.T) {
+	for v, want := range map[string]string{
+		"1.5": "float64", "-0.25": "float64", "1e9": "float64", "2E-3": "float64", "0.0": "float64", "-1": "int64", "0": "int64",
+		"01.5": "utf8", "1.": "utf8", ".5": "utf8", "1e": "utf8", "1e+": "utf8", "-": "utf8", "--1": "utf8", "1.5x": "utf8", "0x10": "utf8",
+		"18446744073709551616": "utf8", "NaN": "utf8", "-0": "utf8", "1_000": "utf8",
+	} {
+		rows, err := rowio.Read(strings.NewReader("c\n"+v+"\n"), "x", rowio.CSV)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := rows.Schema.Field(0).Type.String(); got != want {
+			t.Errorf("%s: %s, want %s", v, got, want)
+		}
+	}
+}
+
 func TestBadInput(t *testing.T) {
 	good := func(f rowio.Format) string {
 		b := sample(t, memory.DefaultAllocator)

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/metaxy-go/metaxy/backends/duckdb"
@@ -173,17 +171,4 @@ func filter(text string) (expr.Expr, error) {
 		return nil, usagef("%w", err)
 	}
 	return e, nil
-}
-
-// relative shortens a path for messages.
-func relative(path string) string {
-	here, err := os.Getwd()
-	if err != nil {
-		return path
-	}
-	rel, err := filepath.Rel(here, path)
-	if err != nil || slices.Contains(strings.Split(rel, string(filepath.Separator)), "..") {
-		return path
-	}
-	return rel
 }

@@ -36,8 +36,7 @@ and those that a feature file declares. A feature's state is
 			if err != nil {
 				return err
 			}
-			_, err = a.print(o, rows)
-			return err
+			return a.print(o, rows)
 		},
 	}
 	o.flags(cmd)

@@ -24,8 +24,8 @@ func (o *output) flags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&o.wide, "wide", false, "do not cut the cells of a table")
 }
 
-// print writes rows and counts them.
-func (a *app) print(o output, rows core.Rows) (int64, error) {
+// print writes rows.
+func (a *app) print(o output, rows core.Rows) error {
 	f := rowio.Table
 	var err error
 	switch {
@@ -35,7 +35,7 @@ func (a *app) print(o output, rows core.Rows) (int64, error) {
 		f, err = rowio.FormatOf(o.file)
 	}
 	if err != nil {
-		return 0, err
+		return err
 	}
 	opts := []rowio.Option{rowio.WithNull(o.null)}
 	if o.wide {
@@ -45,7 +45,8 @@ func (a *app) print(o output, rows core.Rows) (int64, error) {
 		if f == rowio.Arrow {
 			f = rowio.ArrowStream // a file needs an end to come back to
 		}
-		return rowio.Write(a.out, f, rows, opts...)
+		_, err = rowio.Write(a.out, f, rows, opts...)
+		return err
 	}
 	p := a.progress("writing rows", -1)
 	defer p.done()
@@ -54,7 +55,7 @@ func (a *app) print(o output, rows core.Rows) (int64, error) {
 		p.done()
 		a.say("%d rows written to %s", n, o.file)
 	}
-	return n, err
+	return err
 }
 
 // listing builds a small table of strings, numbers and truths.

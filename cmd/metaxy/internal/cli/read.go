@@ -65,8 +65,7 @@ metaxy_commit can be filtered and, with --columns, shown.
 			if err != nil {
 				return err
 			}
-			_, err = a.print(o, rows)
-			return err
+			return a.print(o, rows)
 		},
 	}
 	o.flags(cmd)

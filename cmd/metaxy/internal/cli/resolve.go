@@ -90,13 +90,13 @@ func (a *app) resolve(cmd *cobra.Command, key string, in incoming, o output, r r
 	case "":
 		err = a.printStats(o, p.Key(), inc.Stats)
 	case "new":
-		_, err = a.print(o, inc.New)
+		err = a.print(o, inc.New)
 	case "stale":
-		_, err = a.print(o, inc.Stale)
+		err = a.print(o, inc.Stale)
 	case "orphaned":
-		_, err = a.print(o, inc.Orphaned)
+		err = a.print(o, inc.Orphaned)
 	case "missing":
-		_, err = a.print(o, inc.Missing)
+		err = a.print(o, inc.Missing)
 	}
 	if err == nil && !inc.Stats.Clean() {
 		err = errStale
