@@ -22,6 +22,11 @@ import (
 // Violations, which match core.ErrInvalid; what a layer's Wrap reports is
 // passed on.
 //
+// A panic of a layer or of base becomes an error that names it and the
+// operation and holds a PanicError, so that one of them does not end the
+// process. A panic of the caller's, in a loop over rows or in the rows that are
+// written, goes on unchanged.
+//
 // The stack owns base: closing it closes base, unless KeepBaseOpen is given.
 func New(base core.Store, opts ...Option) (*Stack, error) {
 	if isNil(base) {
@@ -31,17 +36,20 @@ func New(base core.Store, opts ...Option) (*Stack, error) {
 	d := describe(base, c)
 	problems := check(&d)
 
-	s := &Stack{top: base, desc: d.description(), base: base, holders: d.holders()}
+	desc := d.description()
+	bottom := &guard{next: base, name: desc.Backend}
+	s := &Stack{top: bottom, desc: desc, base: base, bottom: bottom, holders: d.holders()}
 	for _, slot := range slices.Backward(d.own) {
 		next, err := wrap(slot, s.top, d.accepts)
 		problems = append(problems, err...)
 		if next == nil {
 			continue
 		}
-		if !core.SameStore(next, s.top) {
-			s.closers = append(s.closers, next)
+		if core.SameStore(next, s.top) {
+			continue
 		}
-		s.top = next
+		s.top = &guard{next: next, name: slot.info.Name}
+		s.closers = append(s.closers, s.top)
 	}
 	problems = append(problems, d.accepts.unused()...)
 	if len(problems) > 0 {
@@ -55,7 +63,7 @@ func New(base core.Store, opts ...Option) (*Stack, error) {
 // wrap puts one layer on. Without a store the layer is left out and the others
 // are still tried, so that every problem is found.
 func wrap(l slot, below core.Store, a *acceptance) (core.Store, []error) {
-	got, err := l.layer.Wrap(below)
+	got, err := guardWrap(l, below)
 	if err != nil {
 		return nil, []error{fmt.Errorf("layer %s: %w", l.info.Name, err)}
 	}

@@ -17,6 +17,7 @@ import (
 type Stack struct {
 	top      core.Store
 	base     core.Store
+	bottom   core.Store   // base, guarded
 	closers  []core.Store // innermost first, without the base
 	holders  []core.Holder
 	desc     core.Description
@@ -92,7 +93,7 @@ func (s *Stack) Close() error {
 		s.closed.Store(true)
 		s.closeErr = s.closeLayers()
 		if !s.keepBase {
-			s.closeErr = errors.Join(s.closeErr, s.base.Close())
+			s.closeErr = errors.Join(s.closeErr, s.bottom.Close())
 		}
 	})
 	return s.closeErr
