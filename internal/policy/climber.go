@@ -17,7 +17,7 @@ const (
 )
 
 func newClimber(items int) climber {
-	return climber{period: max(items, 500), step: largeStep}
+	return climber{period: max(2*items, 500), step: largeStep}
 }
 
 // tick counts a use and tells by how much of the whole the window should grow;

@@ -120,7 +120,7 @@ func TestSavesMoreThanLRU(t *testing.T) {
 	for _, percent := range []int64{2, 10, 25} {
 		limits := Limits{Bytes: total * percent / 100}
 		lru := saved(NewLRU(limits, ignore), trace)
-		own := saved(NewTinyLFU(limits, int(2000*percent/100), ignore), trace)
+		own := saved(NewTinyLFU(limits, 4096, ignore), trace)
 		t.Logf("mixed sizes, capacity %2d%%: lru %.1f%%, tinylfu %.1f%% of loading time saved", percent, 100*lru, 100*own)
 		if own < lru+0.05 {
 			t.Errorf("capacity %d%%: tinylfu saves %.3f, lru %.3f", percent, own, lru)
@@ -134,7 +134,7 @@ func TestSavesMoreThanLRU(t *testing.T) {
 	}
 	for _, capacity := range []int{1000, 10_000} {
 		limits := Limits{Bytes: int64(capacity)}
-		lru, own := saved(NewLRU(limits, ignore), drift), saved(NewTinyLFU(limits, capacity, ignore), drift)
+		lru, own := saved(NewLRU(limits, ignore), drift), saved(NewTinyLFU(limits, 4096, ignore), drift)
 		t.Logf("drifting hot set, capacity %d: lru %.1f%%, tinylfu %.1f%%", capacity, 100*lru, 100*own)
 		if own < lru-0.10 {
 			t.Errorf("capacity %d: tinylfu hits %.3f, lru %.3f", capacity, own, lru)
