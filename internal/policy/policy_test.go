@@ -128,7 +128,7 @@ func TestSavesMoreThanLRU(t *testing.T) {
 	}
 	r := rand.New(rand.NewPCG(3, 4))
 	draw := zipf(r, 0.9, 20_000)
-	drift := make([]Item[int, int], 300_000)
+	drift := make([]Item[int, int], 1_000_000)
 	for i := range drift {
 		drift[i] = Item[int, int]{Key: i/10 + draw(), Bytes: 1, Cost: 1}
 	}
