@@ -3,10 +3,14 @@
 //
 //	store, err := compose.New(db, compose.With(logging.New(logger, logging.SlowThreshold(time.Second))))
 //
+//	writing metadata  feature=video/crop samples=1000 size=2.3MB bytes=2312000 commit=7 duration=12ms outcome=ok
+//	read metadata     feature=video/crop samples=250 size=580kB bytes=580112 filters=applied filter="size > ?" duration=45ms outcome=ok
+//
 // A read is logged when the loop over its rows ends, with the rows that came
 // and the time that the store (not the loop's body) took. Writes and schema
 // changes are logged at info, everything else at debug, what is slow at warn,
-// failures at error. A feature that is not there, a caller who stopped and a
+// failures at error. Sample thins out busy stores and never drops what failed
+// or was slow. A feature that is not there, a caller who stopped and a
 // loop left early are no failures.
 //
 // No row's value and no filter's literal is ever logged: of a filter the line
@@ -16,6 +20,7 @@ package logging
 import (
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -30,8 +35,9 @@ const Name = "logging"
 
 // Logging is the layer. It may wrap several stores.
 type Logging struct {
-	logger *zap.Logger
-	o      options
+	logger  *zap.Logger
+	o       options
+	dropped atomic.Int64
 }
 
 var _ core.Layer = (*Logging)(nil)
@@ -42,7 +48,11 @@ func New(logger *zap.Logger, opts ...Option) *Logging {
 	if logger == nil {
 		logger = zap.NewNop()
 	}
-	return &Logging{logger: logger, o: newOptions(opts)}
+	l := &Logging{logger: logger, o: newOptions(opts)}
+	if l.o.sample != nil && l.o.sample.check() == nil {
+		l.logger = logger.WithOptions(zap.WrapCore(func(c zapcore.Core) zapcore.Core { return l.o.sample.core(c, &l.dropped) }))
+	}
+	return l
 }
 
 // NewSlog makes a layer that logs to a slog.Logger; nil logs nothing.
@@ -58,10 +68,13 @@ func (l *Logging) Info() core.LayerInfo {
 	return core.LayerInfo{Name: Name, Phase: core.PhaseObserve, Summary: l.o.summary()}
 }
 
-// Wrap is core.Layer's.
+// Wrap is core.Layer's. A Sample that makes no sense is core.ErrInvalid.
 func (l *Logging) Wrap(next core.Store) (core.Store, error) {
 	if next == nil {
 		return nil, fmt.Errorf("%s: %w: there is no store to wrap", Name, core.ErrInvalid)
+	}
+	if err := l.o.sample.check(); err != nil {
+		return nil, err
 	}
 	observer := &observer{logger: l.logger, core: l.logger.Core(), o: l.o}
 	return around.Wrap(next, observer, around.Options{Name: Name, Clock: l.o.clock}), nil
@@ -100,6 +113,7 @@ type options struct {
 	slow       [numOps]time.Duration
 	clock      func() time.Time
 	hideErrors bool
+	sample     *sampling
 }
 
 func newOptions(opts []Option) options {
@@ -142,11 +156,17 @@ func (o options) summary() string {
 	if s != "" {
 		s = "info:" + s
 	}
-	if slow := o.slow[core.OpRead]; slow > 0 {
+	add := func(text string) {
 		if s != "" {
 			s += ", "
 		}
-		s += "slow: " + slow.String()
+		s += text
+	}
+	if slow := o.slow[core.OpRead]; slow > 0 {
+		add("slow: " + slow.String())
+	}
+	if o.sample != nil {
+		add(o.sample.summary())
 	}
 	return s
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"log/slog"
@@ -137,6 +138,62 @@ func TestHostileRequests(t *testing.T) {
 	}
 }
 
+// Sampling thins out what needs no attention, and drops nothing else.
+func TestSample(t *testing.T) {
+	now := epoch()
+	clock := clockFunc(func() time.Time { return now })
+	var failing error
+	stat := func(s core.Store, times int) {
+		for range times {
+			_, _ = s.Stat(t.Context(), core.StatRequest{Key: "f"})
+		}
+	}
+	zc, logs := observer.New(zap.DebugLevel)
+	layer := logging.New(zap.New(zc, zap.WithClock(clock)), logging.Sample(time.Minute, 2, 10), logging.Clock(epoch))
+	s := wrap(t, switching{broken{}, &failing}, layer)
+	lines := func() int { return len(logs.TakeAll()) }
+	stat(s, 32)
+	if n := lines(); n != 2+3 || layer.Dropped() != 27 {
+		t.Errorf("%d of 32 lines, %d dropped, want the first 2 and each 10th after", n, layer.Dropped())
+	}
+	failing = core.ErrUnavailable
+	stat(s, 32)
+	if n := lines(); n != 32 {
+		t.Errorf("%d of 32 failures are logged", n)
+	}
+	failing = nil
+	now = now.Add(time.Minute)
+	stat(s, 2)
+	if n := lines(); n != 2 {
+		t.Errorf("%d of 2 lines in a new interval", n)
+	}
+	slow := wrap(t, broken{}, logging.New(zap.New(zc, zap.WithClock(clock)), logging.Sample(time.Minute, 1, 0), logging.Clock(ticking()), logging.SlowThreshold(time.Second)))
+	stat(slow, 20)
+	if n := lines(); n != 20 {
+		t.Errorf("%d of 20 slow calls are logged", n)
+	}
+	for _, bad := range []logging.Option{logging.Sample(0, 1, 1), logging.Sample(time.Second, -1, 3), logging.Sample(time.Second, 0, 0)} {
+		if _, err := logging.New(nil, bad).Wrap(broken{}); !errors.Is(err, core.ErrInvalid) {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
+type clockFunc func() time.Time
+
+func (f clockFunc) Now() time.Time                         { return f() }
+func (f clockFunc) NewTicker(d time.Duration) *time.Ticker { return time.NewTicker(d) }
+
+// switching is broken while the error is set.
+type switching struct {
+	broken
+	now *error
+}
+
+func (s switching) Stat(context.Context, core.StatRequest) (core.Info, error) {
+	return core.Info{}, *s.now
+}
+
 func TestNil(t *testing.T) {
 	tour(t, wrap(t, memory.New(), logging.New(nil, nil)))
 	tour(t, wrap(t, memory.New(), logging.NewSlog(nil)))
@@ -146,8 +203,8 @@ func TestNil(t *testing.T) {
 }
 
 func TestSummary(t *testing.T) {
-	info := logging.New(nil, logging.SlowThreshold(time.Second)).Info()
-	if info.Phase != core.PhaseObserve || info.Summary != "info: write evolve, slow: 1s" {
+	info := logging.New(nil, logging.SlowThreshold(time.Second), logging.Sample(time.Minute, 100, 10)).Info()
+	if info.Phase != core.PhaseObserve || info.Summary != "info: write evolve, slow: 1s, sampled: 100 and each 10. per 1m0s" {
 		t.Errorf("%+v", info)
 	}
 }

@@ -78,11 +78,12 @@ func reported(c around.Call, class around.Class) bool {
 	}
 }
 
-// message is what a line says: done when it went well, doing when not.
+// message is what a line says: done when it went well, doing when not. Of a
+// write it is the same, so that one search finds all attempts.
 type message struct{ doing, done string }
 
 var messages = [numOps]message{
-	core.OpWrite:   {"writing metadata", "wrote metadata"},
+	core.OpWrite:   {"writing metadata", "writing metadata"},
 	core.OpRead:    {"reading metadata", "read metadata"},
 	core.OpResolve: {"resolving increment", "resolved increment"},
 	core.OpList:    {"listing features", "listed features"},
@@ -116,11 +117,12 @@ func (l *observer) fields(c around.Call, o around.Outcome, class around.Class, t
 func appendResult(f []zap.Field, c around.Call, o around.Outcome) []zap.Field {
 	switch c.Op {
 	case core.OpWrite:
-		f = append(f, zap.Int64("samples", o.Commit.Rows), zap.Int64("size", o.Commit.Bytes), zap.Int64("commit", o.Commit.Seq))
+		f = append(f, zap.Int64("samples", o.Commit.Rows))
+		f = append(appendSize(f, o.Commit.Bytes), zap.Int64("commit", o.Commit.Seq))
 	case core.OpRead:
 		f = append(f, zap.Int64("samples", o.Rows))
 		if o.Bytes >= 0 {
-			f = append(f, zap.Int64("size", o.Bytes))
+			f = appendSize(f, o.Bytes)
 		}
 	case core.OpResolve:
 		s := o.Stats
@@ -136,6 +138,11 @@ func appendResult(f []zap.Field, c around.Call, o around.Outcome) []zap.Field {
 	default:
 	}
 	return f
+}
+
+// appendSize gives a size twice: to read, and to add up.
+func appendSize(f []zap.Field, bytes int64) []zap.Field {
+	return append(f, zap.String("size", humanSize(bytes)), zap.Int64("bytes", bytes))
 }
 
 func appendRequest(f []zap.Field, c around.Call, bound bool) []zap.Field {
