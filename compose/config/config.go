@@ -10,13 +10,21 @@
 //	[stores.dev.logging]
 //	level = "info"
 //
+//	[stores.dev.cache]
+//	max_bytes = "256MiB"
+//
 //	[stores.prod]
 //	backend = "duckdb://${PROD_DIR:-/srv/metaxy}/prod.duckdb?read_only=true"
 //
 // A store falls back to complete stacks: each leg has the layers of its own
-// table. Relative paths are relative to the file's folder. ${NAME} is an
-// environment variable, which must be set when the store that names it is
-// opened, ${NAME:-text} has a default, and $$ is a dollar sign.
+// table. With extends = "other" a store takes what its own tables lack from
+// those of another, key by key; a list is taken as a whole. Relative paths are
+// relative to the file's folder. ${NAME} is an environment variable, which must
+// be set when the store that names it is opened, ${NAME:-text} has a default,
+// and $$ is a dollar sign.
+//
+// Secrets are never in the file: "env:NAME" and "file:path" say where they are,
+// and a URL with a password is refused.
 //
 // Mistakes are reported when the file is loaded, all at once, with file, line
 // and column; a misspelled key comes with the nearest right one. They match
@@ -53,7 +61,8 @@ type Config struct {
 // Option sets a choice of Load and Parse.
 type Option func(*Config)
 
-// Layers makes tables of further layers known, beside the ones of this module.
+// Layers makes tables of further layers known, beside the ones of this module;
+// a table with the name of one of those takes its place.
 func Layers(kinds ...LayerKind) Option {
 	return func(c *Config) { c.kinds = append(c.kinds, kinds...) }
 }
@@ -106,19 +115,26 @@ func Parse(name string, data []byte, dir string, opts ...Option) (*Config, error
 	if err != nil {
 		return nil, err
 	}
-	return read(root, dir, opts)
+	c, err := read(root, dir, opts)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
+// read gives what it could make of a file beside what is wrong with it.
 func read(root *tomltree.Table, dir string, opts []Option) (*Config, error) {
-	c := &Config{Dir: dir, getenv: os.LookupEnv, kinds: builtin()}
+	c := &Config{Dir: dir, getenv: os.LookupEnv}
 	for _, set := range opts {
 		set(c)
 	}
+	c.kinds = choose(builtin(), c.kinds)
 	c.Default = c.expand(root, "default")
 	for i, f := range root.List("features") {
 		f, err := c.expandText(f)
 		if err != nil {
 			root.Add(root.Element("features", i).Errorf("features: %w", err))
+			continue
 		}
 		c.Features = append(c.Features, c.abs(f))
 	}
@@ -129,18 +145,37 @@ func read(root *tomltree.Table, dir string, opts []Option) (*Config, error) {
 			}
 		}
 	}
-	if c.Default != "" && c.store(c.Default) == nil {
-		root.Fail("default", "default: unknown store %q%s", c.Default, tomltree.Suggest(c.Default, c.Names()))
+	for _, s := range c.stores {
+		s.broken = s.table.Err() != nil
+	}
+	c.checkExtends(root)
+	for _, s := range c.stores {
+		c.checkStore(root, s)
 	}
 	c.checkFallbacks(root)
-	if err := root.Err(); err != nil {
-		return nil, err
+	switch s := c.store(c.Default); {
+	case c.Default == "":
+	case s == nil:
+		root.Fail("default", "default: unknown store %q%s", c.Default, tomltree.Suggest(c.Default, c.Names()))
+	case s.abstract:
+		root.Fail("default", "default: store %s has no backend", c.Default)
 	}
-	return c, nil
+	return c, root.Err()
 }
 
-// Names lists the stores in the order of the file.
+// Names lists the stores in the order of the file, without those that have no
+// backend and are there to be extended.
 func (c *Config) Names() []string {
+	names := make([]string, 0, len(c.stores))
+	for _, s := range c.stores {
+		if !s.abstract {
+			names = append(names, s.name)
+		}
+	}
+	return names
+}
+
+func (c *Config) allNames() []string {
 	names := make([]string, len(c.stores))
 	for i, s := range c.stores {
 		names[i] = s.name
@@ -154,12 +189,14 @@ func (c *Config) Store(name string) (string, error) {
 		name = c.Default
 	}
 	switch {
-	case name == "" && len(c.stores) == 1:
-		return c.stores[0].name, nil
+	case name == "" && len(c.Names()) == 1:
+		return c.Names()[0], nil
 	case name == "":
 		return "", invalidf("%s: which store? Name one of %v or set a default", c.file(), c.Names())
 	case c.store(name) == nil:
 		return "", invalidf("%s: unknown store %q%s", c.file(), name, tomltree.Suggest(name, c.Names()))
+	case c.store(name).abstract:
+		return "", invalidf("%s: store %s has no backend: it is there to be extended", c.file(), name)
 	}
 	return name, nil
 }

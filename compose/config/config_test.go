@@ -152,7 +152,7 @@ backend = "duckdb://:memory:"
 [stores.d]
 backend = "duckdb://${SET_DIR}/${UNSET:-x}.duckdb"
 [stores.e]
-backend = "clickhouse://user:$$1@host/db"
+backend = "clickhouse://user:${SET_PW}@host/db$$1"
 [stores.f]
 backend = "clickhouse://${UNSET}"
 `)
@@ -167,7 +167,7 @@ backend = "clickhouse://${UNSET}"
 	}
 	want := []string{
 		"duckdb:///srv/dev.duckdb?read_only=true", "duckdb:///var/dev.duckdb", "duckdb://:memory:",
-		"duckdb:///srv/value of SET_DIR/x.duckdb", "clickhouse://user:$1@host/db",
+		"duckdb:///srv/value of SET_DIR/x.duckdb", "clickhouse://user:value of SET_PW@host/db$1",
 	}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("got  %q\nwant %q", got, want)
@@ -180,10 +180,10 @@ backend = "clickhouse://${UNSET}"
 
 func TestUnknownSchemes(t *testing.T) {
 	for url, want := range map[string]string{
-		"duckdb://x":      "metaxy.toml:2:1: store a: this program was built without the backend duckdb://: import github.com/metaxy-go/metaxy/backends/duckdb and register it with config.NewRegistry",
-		"postgres://u:p@": "metaxy.toml:2:1: store a: this program was built without the backend postgres://: import github.com/metaxy-go/metaxy/backends/sql and register it with config.NewRegistry",
-		"memry://":        `metaxy.toml:2:1: store a: unknown backend memry://; did you mean "memory"?; this program has memory`,
-		"memory://x":      `metaxy.toml:2:1: store a: the backend in memory has no options: write "memory://"`,
+		"duckdb://x":    "metaxy.toml:2:1: store a: this program was built without the backend duckdb://: import github.com/metaxy-go/metaxy/backends/duckdb and register it with config.NewRegistry",
+		"postgres://u@": "metaxy.toml:2:1: store a: this program was built without the backend postgres://: import github.com/metaxy-go/metaxy/backends/sql and register it with config.NewRegistry",
+		"memry://":      `metaxy.toml:2:1: store a: unknown backend memry://; did you mean "memory"?; this program has memory`,
+		"memory://x":    `metaxy.toml:2:1: store a: the backend in memory has no options: write "memory://"`,
 	} {
 		c := parse(t, "[stores.a]\nbackend = \""+url+"\"\n")
 		_, err := c.Open(t.Context(), config.NewRegistry(), "a")
@@ -196,7 +196,7 @@ func TestUnknownSchemes(t *testing.T) {
 func TestMistakes(t *testing.T) {
 	const backend = "backend = \"memory://\"\n"
 	for name, c := range map[string]struct{ doc, want string }{
-		"unknown key":       {"defualt = \"x\"\n", `metaxy.toml:1:1: unknown key "defualt"; did you mean "default"?`},
+		"unknown key":       {"defaul = \"x\"\n", `metaxy.toml:1:1: unknown key "defaul"; did you mean "default"?`},
 		"unknown store key": {"[stores.a]\n" + backend + "fallbacks = []\n", `metaxy.toml:3:1: unknown key "fallbacks" in [stores.a]; did you mean "fallback"?`},
 		"unknown layer":     {"[stores.a]\n" + backend + "[stores.a.loging]\n", `metaxy.toml:3:11: unknown key "loging" in [stores.a]; did you mean "logging"?`},
 		"unknown layer key": {"[stores.a]\n" + backend + "[stores.a.logging]\nlevl = \"info\"\n", `metaxy.toml:4:1: unknown key "levl" in [stores.a.logging]; did you mean "level"?`},
@@ -356,7 +356,11 @@ func TestKindsAreComplete(t *testing.T) {
 			if key.Doc == "" {
 				t.Errorf("%s.%s has no text", k.Table, key.Name)
 			}
-			if key.Default != "" {
+			switch {
+			case key.Default == "":
+			case key.Kind == config.Number || key.Kind == config.Flag:
+				fmt.Fprintf(&doc, "%s = %s\n", key.Name, key.Default)
+			default:
 				fmt.Fprintf(&doc, "%s = %q\n", key.Name, key.Default)
 			}
 		}

@@ -10,10 +10,13 @@ import (
 	"github.com/metaxy-go/metaxy/layers/logging"
 )
 
-// builtin lists the layers of this module that have a table. Their order here
-// does not matter: compose places them by phase.
+// builtin lists the layers of this module that have a table. compose places
+// them by phase; within one, their order here is that of the stack, outermost
+// first: a span encloses what is counted and logged.
 func builtin() []LayerKind {
-	return []LayerKind{loggingKind()}
+	return []LayerKind{
+		tracingKind(), backendTracingKind(), metricsKind(), backendMetricsKind(), loggingKind(), cacheKind(), retryKind(),
+	}
 }
 
 // Kinds lists the layers that have a table, with their keys, for documentation.
@@ -22,6 +25,7 @@ func Kinds() []LayerKind { return builtin() }
 func loggingKind() LayerKind {
 	return LayerKind{
 		Table: "logging",
+		Doc:   "one structured line for each operation",
 		Keys: []Key{
 			{Name: "level", Default: "info", Choices: []string{"debug", "info", "warn", "error"}, Doc: "the least important lines to write: reads are debug, writes info, slow calls warn, failures error"},
 			{Name: "format", Default: "console", Choices: []string{"console", "json"}, Doc: "how a line looks"},

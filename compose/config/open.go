@@ -3,6 +3,7 @@ package config
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"go.uber.org/zap"
@@ -11,6 +12,7 @@ import (
 	"github.com/metaxy-go/metaxy/compose"
 	"github.com/metaxy-go/metaxy/core"
 	"github.com/metaxy-go/metaxy/layers/fallback"
+	"github.com/metaxy-go/metaxy/layers/metrics"
 )
 
 // Open builds the stack of a store, "" for the default: its backend, its layers
@@ -22,7 +24,7 @@ func (c *Config) Open(ctx context.Context, reg *Registry, name string) (*compose
 	if err != nil {
 		return nil, err
 	}
-	b := builder{c: c, reg: reg, open: map[string]*compose.Stack{}}
+	b := newBuilder(c, reg)
 	s, err := b.build(ctx, name)
 	if err != nil {
 		for _, s := range b.open {
@@ -41,39 +43,36 @@ type builder struct {
 	draw bool // stand-ins instead of backends
 }
 
+func newBuilder(c *Config, reg *Registry) builder {
+	if reg.metrics == nil {
+		reg = reg.With(Metrics(metrics.NewRegistry()))
+	}
+	return builder{c: c, reg: reg, open: map[string]*compose.Stack{}}
+}
+
 func (b *builder) build(ctx context.Context, name string) (*compose.Stack, error) {
 	if s, ok := b.open[name]; ok {
 		return s, nil
 	}
 	t := b.c.store(name)
 	opts := []compose.Option{compose.Named(name)}
-	for _, l := range t.layers {
-		layer, err := l.make(b.c, Env{Store: name, Dir: b.c.Dir, Logger: b.reg.logger})
+	layers, err := b.layers(t)
+	if err != nil {
+		return nil, err
+	}
+	opts = append(opts, compose.With(layers...))
+	if len(t.fallback.value) > 0 {
+		legs, err := b.legs(ctx, t)
 		if err != nil {
 			return nil, err
-		}
-		opts = append(opts, compose.With(layer))
-	}
-	if len(t.fallback) > 0 {
-		legs := []fallback.Option{fallback.OwnLegs()}
-		for _, leg := range t.fallback {
-			s, err := b.build(ctx, leg)
-			if err != nil {
-				return nil, err
-			}
-			legs = append(legs, fallback.Leg(leg, s))
-		}
-		if t.unavailable {
-			legs = append(legs, fallback.OnUnavailable())
 		}
 		opts = append(opts, compose.With(fallback.NewWith(legs...)))
 	}
 	for _, a := range t.accept {
-		opts = append(opts, compose.Accept(compose.RuleID(a[0]), a[1]))
+		opts = append(opts, compose.Accept(compose.RuleID(a.rule), a.reason))
 	}
 	if b.draw {
-		scheme, _, _ := strings.Cut(t.backend, "://")
-		opts = append(opts, compose.Backend(scheme))
+		opts = append(opts, compose.Backend(t.scheme()))
 	}
 	base, err := b.backend(ctx, t)
 	if err != nil {
@@ -81,10 +80,51 @@ func (b *builder) build(ctx context.Context, name string) (*compose.Stack, error
 	}
 	s, err := compose.New(base, opts...)
 	if err != nil {
-		return nil, errors.Join(t.pos.Errorf("store %s: %w", name, err), base.Close())
+		return nil, errors.Join(t.refused(err), base.Close())
 	}
 	b.open[name] = s
 	return s, nil
+}
+
+// layers makes the layers of a store's tables, in their order.
+func (b *builder) layers(t *storeTable) ([]core.Layer, error) {
+	var caches []namedCache
+	env := Env{
+		Store: t.name, Backend: t.scheme(), Dir: b.c.Dir, Logger: b.reg.logger, Metrics: b.reg.metrics, Tracer: b.reg.tracer,
+		Traced: t.has("tracing"), Drawing: b.draw, caches: &caches,
+	}
+	made := make([]core.Layer, len(t.layers))
+	var errs []error
+	for _, late := range []bool{false, true} {
+		for i, l := range t.layers {
+			if l.off || l.kind.late != late {
+				continue
+			}
+			var err error
+			if made[i], err = l.make(b.c, env); err != nil {
+				errs = append(errs, err)
+			}
+		}
+	}
+	return slices.DeleteFunc(made, func(l core.Layer) bool { return l == nil }), errors.Join(errs...)
+}
+
+// legs opens the stores that a store falls back to.
+func (b *builder) legs(ctx context.Context, t *storeTable) ([]fallback.Option, error) {
+	opts := []fallback.Option{fallback.OwnLegs()}
+	for _, l := range t.fallback.value {
+		s, err := b.build(ctx, l.name)
+		if err != nil {
+			return nil, err
+		}
+		opts = append(opts, fallback.Leg(l.name, s))
+	}
+	for key, option := range fallbackChoices() { // they commute
+		if t.choices[key].value {
+			opts = append(opts, option)
+		}
+	}
+	return opts, nil
 }
 
 // backend opens what is below the layers. What it cannot open is reported with
@@ -93,24 +133,51 @@ func (b *builder) backend(ctx context.Context, t *storeTable) (core.Store, error
 	if b.draw {
 		return memory.New(), nil
 	}
-	url, err := b.c.expandText(t.backend)
+	at := t.backend.pos
+	url, err := b.c.expandText(t.backend.value)
 	if err != nil {
-		return nil, t.backendPos.Errorf("store %s: %w", t.name, err)
+		return nil, at.Errorf("store %s: %w", t.name, err)
 	}
-	s, err := b.reg.open(ctx, url, b.c.Dir)
+	o, err := b.reg.find(url)
 	if err != nil {
-		return nil, &placed{t.backendPos.String() + ": store " + t.name, err}
+		return nil, at.Errorf("store %s: %w", t.name, err)
+	}
+	switch own := t.password.from == ""; {
+	case !t.password.set, o.file && !own:
+	case o.file:
+		return nil, t.password.pos.Errorf("store %s: password: a backend in a file or in memory takes none", t.name)
+	default:
+		password, err := b.c.secret(t.password.value).Reveal()
+		if err == nil {
+			url, err = withPassword(url, password)
+		}
+		if err != nil {
+			return nil, t.password.pos.Errorf("store %s: password: %w", t.name, err)
+		}
+	}
+	s, err := o.open(ctx, o.absolute(url, b.c.Dir))
+	if err != nil {
+		return nil, &placed{at.String() + ": store " + t.name, secretsOf(url), err}
 	}
 	return s, nil
 }
 
-// placed adds a place to an error whose kind stays what it is.
+// placed adds a place to an error whose kind stays what it is, and shows none of
+// the secrets that its text may hold.
 type placed struct {
-	where string
-	err   error
+	where   string
+	secrets []string
+	err     error
 }
 
-func (e *placed) Error() string { return e.where + ": " + e.err.Error() }
+func (e *placed) Error() string {
+	text := e.err.Error()
+	for _, s := range e.secrets {
+		text = strings.ReplaceAll(text, s, "***")
+	}
+	return e.where + ": " + text
+}
+
 func (e *placed) Unwrap() error { return e.err }
 
 // Describe draws the stack that Open would build, without opening anything: no
@@ -120,7 +187,8 @@ func (c *Config) Describe(name string) (compose.Drawing, error) {
 	if err != nil {
 		return compose.Drawing{}, err
 	}
-	b := builder{c: c, reg: NewRegistry(Logger(zap.NewNop())), open: map[string]*compose.Stack{}, draw: true}
+	b := newBuilder(c, NewRegistry(Logger(zap.NewNop())))
+	b.draw = true
 	s, err := b.build(context.Background(), name)
 	for _, s := range b.open {
 		err = errors.Join(err, s.Close())

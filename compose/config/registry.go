@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 
 	"github.com/metaxy-go/metaxy/backends/memory"
@@ -23,6 +25,8 @@ type Opener func(ctx context.Context, url string) (core.Store, error)
 type Registry struct {
 	openers map[string]opener
 	logger  *zap.Logger
+	metrics prometheus.Registerer
+	tracer  trace.TracerProvider
 }
 
 type opener struct {
@@ -35,7 +39,7 @@ type RegistryOption func(*Registry)
 
 // NewRegistry makes a registry; "memory://" is in every one.
 func NewRegistry(opts ...RegistryOption) *Registry {
-	r := &Registry{openers: map[string]opener{"memory": {open: openMemory}}}
+	r := &Registry{openers: map[string]opener{"memory": {open: openMemory, file: true}}}
 	for _, set := range opts {
 		set(r)
 	}
@@ -57,12 +61,34 @@ func FileBackend(scheme string, open Opener) RegistryOption {
 // own.
 func Logger(l *zap.Logger) RegistryOption { return func(r *Registry) { r.logger = l } }
 
+// Metrics makes metrics layers register here. Without it the layers of each
+// opened stack have a registry of their own, which nobody can scrape.
+func Metrics(reg prometheus.Registerer) RegistryOption {
+	return func(r *Registry) { r.metrics = reg }
+}
+
+// Tracer makes tracing layers take their spans from this provider. Without it
+// they make none.
+func Tracer(provider trace.TracerProvider) RegistryOption {
+	return func(r *Registry) { r.tracer = provider }
+}
+
+// With gives a registry with more in it; r stays as it is.
+func (r *Registry) With(opts ...RegistryOption) *Registry {
+	more := *r
+	more.openers = maps.Clone(r.openers)
+	for _, set := range opts {
+		set(&more)
+	}
+	return &more
+}
+
 // Schemes lists what can be opened.
 func (r *Registry) Schemes() []string { return slices.Sorted(maps.Keys(r.openers)) }
 
 func openMemory(_ context.Context, url string) (core.Store, error) {
 	if url != "memory://" {
-		return nil, invalidText(`the backend in memory has no options: write "memory://"`)
+		return nil, textError(`the backend in memory has no options: write "memory://"`)
 	}
 	return memory.New(), nil
 }
@@ -78,34 +104,38 @@ var backends = map[string]string{
 	"sqlite":     "sql",
 }
 
-// open opens a URL; relative paths are relative to dir.
-func (r *Registry) open(ctx context.Context, url, dir string) (core.Store, error) {
-	scheme, rest, ok := strings.Cut(url, "://")
+// find gives the opener of a URL, or says which import is missing.
+func (r *Registry) find(url string) (opener, error) {
+	scheme, _, ok := strings.Cut(url, "://")
 	if !ok {
-		return nil, invalidText(`the backend is no URL such as "duckdb://dev.duckdb" or "memory://"`)
+		return opener{}, textError(`the backend is no URL such as "duckdb://dev.duckdb" or "memory://"`)
 	}
 	o, ok := r.openers[scheme]
 	if !ok {
-		return nil, r.unknown(scheme)
+		return opener{}, r.unknown(scheme)
 	}
-	if o.file {
-		path, query, hasQuery := strings.Cut(rest, "?")
-		if path != "" && path != ":memory:" && !filepath.IsAbs(path) {
-			path = filepath.Join(dir, path)
-		}
-		url = scheme + "://" + path
-		if hasQuery {
-			url += "?" + query
-		}
+	return o, nil
+}
+
+// absolute takes a relative path from dir.
+func (o opener) absolute(url, dir string) string {
+	scheme, rest, _ := strings.Cut(url, "://")
+	path, query, hasQuery := strings.Cut(rest, "?")
+	if !o.file || path == "" || path == ":memory:" || filepath.IsAbs(path) {
+		return url
 	}
-	return o.open(ctx, url)
+	url = scheme + "://" + filepath.Join(dir, path)
+	if hasQuery {
+		url += "?" + query
+	}
+	return url
 }
 
 func (r *Registry) unknown(scheme string) error {
 	if pkg, ok := backends[scheme]; ok {
 		path := "github.com/metaxy-go/metaxy/backends/" + pkg
-		return invalidText("this program was built without the backend " + scheme + "://: import " + path + " and register it with config.NewRegistry")
+		return textError("this program was built without the backend " + scheme + "://: import " + path + " and register it with config.NewRegistry")
 	}
 	known := append(r.Schemes(), slices.Sorted(maps.Keys(backends))...)
-	return invalidText("unknown backend " + scheme + "://" + tomltree.Suggest(scheme, known) + "; this program has " + strings.Join(r.Schemes(), ", "))
+	return textError("unknown backend " + scheme + "://" + tomltree.Suggest(scheme, known) + "; this program has " + strings.Join(r.Schemes(), ", "))
 }

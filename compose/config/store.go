@@ -1,153 +1,162 @@
 package config
 
 import (
+	"errors"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/metaxy-go/metaxy/compose/internal/tomltree"
-	"github.com/metaxy-go/metaxy/core"
+	"github.com/metaxy-go/metaxy/layers/fallback"
 )
 
 // storeTable is [stores.NAME], unexpanded: its environment variables need not
 // be set before it is opened.
 type storeTable struct {
-	name        string
-	pos         tomltree.Pos
-	backend     string
-	backendPos  tomltree.Pos
-	fallback    []string
-	fallbackPos []tomltree.Pos
-	unavailable bool
-	accept      [][2]string // rule and reason
-	layers      []layerTable
+	name  string
+	pos   tomltree.Pos
+	table *tomltree.Table
+
+	extends  setting[string]
+	backend  setting[string]
+	password setting[string]
+	fallback setting[[]leg]
+	choices  map[string]setting[bool] // of the fallback, by key
+	accept   []exemption
+	layers   []layerTable
+
+	abstract bool // has no backend: others extend it and nobody opens it
+	broken   bool // something is wrong with it, or with what it stands on
+	merged   bool
+}
+
+// setting is a key's value with its place.
+type setting[T any] struct {
+	value T
+	pos   tomltree.Pos
+	set   bool
+	from  string // the store whose table it was inherited from, "" for its own
+}
+
+// leg is a store to fall back to.
+type leg struct {
+	name string
+	pos  tomltree.Pos
+}
+
+// exemption is a rule of compose that a store does not follow.
+type exemption struct{ rule, reason string }
+
+// fallbackChoices are the keys that set an option of the fallback.
+func fallbackChoices() map[string]fallback.Option {
+	return map[string]fallback.Option{
+		"fallback_on_unavailable": fallback.OnUnavailable(), "fallback_overlay": fallback.Overlay(), "fallback_compare_as_read": fallback.CompareAsRead(),
+	}
+}
+
+// keysOfStore are the keys of [stores.NAME] beside the tables of layers.
+func keysOfStore() []Key {
+	return []Key{
+		{Name: "backend", Required: true, Doc: "URL of the storage, such as `duckdb://dev.duckdb`; a relative path is taken from the file's folder"},
+		{Name: "password", Kind: SecretRef, Doc: "password of the backend's URL"},
+		{Name: "extends", Doc: "another store whose table gives what this one lacks"},
+		{Name: "fallback", Kind: TextList, Doc: "stores to read from what this one does not hold, in this order"},
+		{Name: "fallback_on_unavailable", Kind: Flag, Doc: "also ask the next store when one cannot be reached"},
+		{Name: "fallback_overlay", Kind: Flag, Doc: "merge the stores sample by sample: what is here wins, the others supply the rest"},
+		{Name: "fallback_compare_as_read", Kind: Flag, Doc: "resolve against what is read, another store's rows included: for reports, since writing that answer here would hide those rows"},
+		{Name: "accept", Kind: Table, Doc: "rules of stacks that this one may break, each with the reason: `one-access = \"why\"`"},
+	}
 }
 
 func (c *Config) readStore(name string, t *tomltree.Table) *storeTable {
 	s := &storeTable{
-		name: name, pos: t.Pos,
-		backend: t.String("backend"), backendPos: t.At("backend"),
-		fallback: t.List("fallback"), unavailable: t.Bool("fallback_on_unavailable"),
+		name: name, pos: t.Pos, table: t,
+		extends:  get(t, "extends", t.String),
+		backend:  get(t, "backend", t.String),
+		password: get(t, "password", t.String),
+		choices:  map[string]setting[bool]{},
 	}
-	if _, _, ok := strings.Cut(s.backend, "://"); !ok && t.Has("backend") && s.backend != "" && !strings.Contains(s.backend, "$") {
-		t.Fail("backend", "backend: want a URL such as \"duckdb://dev.duckdb\" or \"memory://\"")
+	for key := range fallbackChoices() {
+		s.choices[key] = get(t, key, t.Bool)
 	}
-	if !t.Has("backend") || t.Any("backend") == "" {
-		t.Add(t.Pos.Errorf("store %s has no backend: set one such as \"duckdb://%s.duckdb\"", name, name))
+	c.checkURL(name, t)
+	if s.password.set {
+		if err := checkReference(s.password.value); err != nil {
+			t.Fail("password", "password: %w", err)
+		}
 	}
-	for i := range s.fallback {
-		s.fallbackPos = append(s.fallbackPos, t.Element("fallback", i))
-	}
-	if s.unavailable && len(s.fallback) == 0 {
-		t.Fail("fallback_on_unavailable", "fallback_on_unavailable without a fallback")
+	names := get(t, "fallback", t.List)
+	s.fallback = setting[[]leg]{set: names.set, pos: names.pos}
+	for i, l := range names.value {
+		s.fallback.value = append(s.fallback.value, leg{l, t.Element("fallback", i)})
 	}
 	if accept := t.Table("accept"); accept != nil {
 		for _, rule := range accept.Keys() {
-			s.accept = append(s.accept, [2]string{rule, accept.String(rule)})
+			s.accept = append(s.accept, exemption{rule, accept.String(rule)})
 		}
 	}
 	for _, k := range c.kinds {
-		if sub := t.Table(k.Table); sub != nil {
-			s.layers = append(s.layers, readLayer(k, sub))
+		if l, ok := readLayer(k, t); ok {
+			s.layers = append(s.layers, l)
 		}
 	}
 	return s
 }
 
-// checkFallbacks reports stores that do not exist and circles.
-func (c *Config) checkFallbacks(root *tomltree.Table) {
-	for _, s := range c.stores {
-		for i, leg := range s.fallback {
-			switch {
-			case leg == s.name:
-				root.Add(s.fallbackPos[i].Errorf("store %s falls back to itself", s.name))
-			case c.store(leg) == nil:
-				root.Add(s.fallbackPos[i].Errorf("store %s falls back to unknown store %q%s", s.name, leg, tomltree.Suggest(leg, c.Names())))
-			case slices.Contains(s.fallback[:i], leg):
-				root.Add(s.fallbackPos[i].Errorf("store %s falls back to %s twice", s.name, leg))
-			}
+func get[T any](t *tomltree.Table, key string, read func(string) T) setting[T] {
+	if !t.Has(key) {
+		return setting[T]{}
+	}
+	return setting[T]{value: read(key), pos: t.At(key), set: true}
+}
+
+// checkStore reports what is missing once everything is inherited.
+func (c *Config) checkStore(root *tomltree.Table, s *storeTable) {
+	if s.backend.value == "" {
+		if s.abstract = !s.backend.set && c.isExtended(s.name); !s.abstract {
+			root.Add(s.pos.Errorf("store %s has no backend: set one such as \"duckdb://%s.duckdb\"", s.name, s.name))
+			s.broken = true
 		}
 	}
-	const visiting, done = 1, 2
-	state := map[string]int{}
-	var path []string
-	var visit func(*storeTable)
-	visit = func(s *storeTable) {
-		state[s.name] = visiting
-		path = append(path, s.name)
-		for i, leg := range s.fallback {
-			next := c.store(leg)
-			switch {
-			case next == nil || next == s || state[leg] == done:
-			case state[leg] == visiting:
-				circle := append(slices.Clone(path[slices.Index(path, leg):]), leg)
-				root.Add(s.fallbackPos[i].Errorf("stores fall back on each other in a circle: %s", strings.Join(circle, " → ")))
-			default:
-				visit(next)
-			}
+	for _, key := range slices.Sorted(maps.Keys(s.choices)) {
+		if x := s.choices[key]; x.value && x.from == "" && len(s.fallback.value) == 0 && !s.abstract {
+			root.Add(x.pos.Errorf("%s without a fallback", key))
 		}
-		path = path[:len(path)-1]
-		state[s.name] = done
 	}
-	for _, s := range c.stores {
-		if state[s.name] == 0 {
-			visit(s)
+	for _, l := range s.layers {
+		if s.abstract {
+			break
+		}
+		for _, err := range l.lacks() {
+			root.Add(err)
+			s.broken = true
 		}
 	}
 }
 
-// expand gives a string value with its variables replaced.
-func (c *Config) expand(t *tomltree.Table, key string) string {
-	s, err := c.expandText(t.String(key))
-	if err != nil {
-		t.Fail(key, "%s: %w", key, err)
+// scheme names the kind of backend, "backend" when only a variable does.
+func (s *storeTable) scheme() string {
+	scheme, _, ok := strings.Cut(s.backend.value, "://")
+	if !ok || strings.Contains(scheme, "$") {
+		return "backend"
 	}
-	return s
+	return scheme
 }
 
-// expandText replaces ${NAME}, ${NAME:-default} and $$.
-func (c *Config) expandText(s string) (string, error) {
-	var b strings.Builder
-	for {
-		before, rest, found := strings.Cut(s, "$")
-		b.WriteString(before)
-		switch {
-		case !found:
-			return b.String(), nil
-		case strings.HasPrefix(rest, "$"):
-			b.WriteByte('$')
-			s = rest[1:]
-			continue
-		case !strings.HasPrefix(rest, "{"):
-			return "", invalidText("a lone $: write ${NAME} for a variable and $$ for a dollar sign")
-		}
-		inside, after, closed := strings.Cut(rest[1:], "}")
-		name, fallback, hasDefault := strings.Cut(inside, ":-")
-		if !closed || !variableName(name) {
-			return "", invalidText("a malformed variable: write ${NAME} or ${NAME:-default}")
-		}
-		value, set := c.getenv(name)
-		switch {
-		case set && (value != "" || !hasDefault):
-			b.WriteString(value)
-		case hasDefault:
-			b.WriteString(fallback)
-		default:
-			return "", invalidText("environment variable " + name + " is not set; ${" + name + ":-text} would give a default")
-		}
-		s = after
+// has reports whether the store has a layer of this table.
+func (s *storeTable) has(table string) bool {
+	return slices.ContainsFunc(s.layers, func(l layerTable) bool { return l.kind.Table == table && !l.off })
+}
+
+// refused gives each problem of a stack the place of its store.
+func (s *storeTable) refused(err error) error {
+	inner := errors.Unwrap(err) // what compose joined
+	if inner == nil || "compose: "+inner.Error() != err.Error() {
+		inner = err
 	}
+	problems := split(inner)
+	for i, p := range problems {
+		problems[i] = s.pos.Errorf("store %s: %w", s.name, p)
+	}
+	return errors.Join(problems...)
 }
-
-func variableName(s string) bool {
-	return s != "" && strings.IndexFunc(s, func(r rune) bool {
-		return r != '_' && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && (r < '0' || r > '9')
-	}) < 0
-}
-
-// invalidText is a message whose place is added by the caller.
-type invalidText string
-
-func (e invalidText) Error() string { return string(e) }
-
-// Is makes it match core.ErrInvalid.
-func (invalidText) Is(target error) bool { return target == core.ErrInvalid }

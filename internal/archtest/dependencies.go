@@ -35,8 +35,8 @@ var owners = map[string][]string{
 	"golang.org/x/term":                  {"cmd", "examples"},
 	"golang.org/x/sync":                  {anywhere},
 	"golang.org/x/sys":                   {"backends", "cmd", "core/resolve"},
-	"github.com/prometheus":              {"layers/metrics", tests},
-	"go.opentelemetry.io":                {"layers/tracing", tests},
+	"github.com/prometheus":              {"layers/metrics", "compose/config", tests}, // config: the types of what a program hands to layers
+	"go.opentelemetry.io":                {"layers/tracing", "compose/config", "examples", tests},
 	"github.com/tink-crypto":             {"layers/crypto", tests},
 	"github.com/ClickHouse":              {"backends/clickhouse"},
 	"github.com/jackc":                   {"backends/sql"},
