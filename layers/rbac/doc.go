@@ -1,0 +1,2 @@
+// Package rbac is the layer that decides who may do what.
+package rbac
