@@ -149,7 +149,8 @@ func widen(ctx context.Context, made *arrays, to arrow.DataType, columns []arrow
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		arr, err := compute.CastToType(ctx, c, to)
+		// A kernel whose context ends while it runs leaks what it has made so far.
+		arr, err := compute.CastToType(context.WithoutCancel(ctx), c, to)
 		if err != nil {
 			return nil, err
 		}

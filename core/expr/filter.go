@@ -38,7 +38,8 @@ func (b *Bound) Filter(ctx context.Context, batch arrow.RecordBatch, mem memory.
 
 // take copies the rows of a batch whose bit is set.
 func take(ctx context.Context, batch arrow.RecordBatch, m mask, n, passing int, mem memory.Allocator) (arrow.RecordBatch, error) {
-	ctx = compute.WithAllocator(ctx, mem)
+	// A kernel whose context ends while it runs leaks what it has made so far.
+	ctx = compute.WithAllocator(context.WithoutCancel(ctx), mem)
 	selected := boolean(m, n, mem)
 	defer selected.Release()
 	var rows *rowList // made for the first column that needs it
