@@ -56,7 +56,8 @@ func New(opts ...Option) *Cache {
 func (c *Cache) Info() core.LayerInfo {
 	info := core.LayerInfo{Name: name, Phase: core.PhaseCache, Summary: c.options.summary()}
 	if c.options.plaintext {
-		info.Phase = core.PhaseEvolve
+		// Its phase no longer says that it keeps rows.
+		info.Phase, info.Copies = core.PhaseEvolve, true
 	}
 	return info
 }

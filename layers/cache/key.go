@@ -51,8 +51,7 @@ func (s *store) ask(req core.ReadRequest, info core.Info) (question, error) {
 	}
 	sorted := slices.Sorted(slices.Values(q.columns))
 	q.key = key{moment: s.momentOf(req, info), columns: strings.Join(sorted, "\x00")}
-	if req.Filter != nil {
-		canonical := expr.Canonical(req.Filter)
+	if canonical := expr.Canonical(req.Filter); canonical != nil { // a filter that is always true has none
 		q.filter = canonical.String()
 		for _, term := range expr.Conjuncts(canonical) {
 			q.terms = append(q.terms, term)

@@ -122,9 +122,7 @@ func (s *store) lead(ctx context.Context, q question, f *flight, yield func(arro
 		for len(kept) > 0 {
 			b := kept[0]
 			kept = kept[1:]
-			more := yield(b, nil)
-			b.Release()
-			if !more {
+			if !deliver(b, yield) {
 				return
 			}
 		}
@@ -137,6 +135,12 @@ func (s *store) lead(ctx context.Context, q question, f *flight, yield func(arro
 	defer e.release()
 	land(e, float64(time.Since(began).Microseconds())/1000, s.unchanged(ctx, q))
 	q.serve(ctx, e, nil, yield)
+}
+
+// deliver releases the batch even when the loop's body panics.
+func deliver(b arrow.RecordBatch, yield func(arrow.RecordBatch, error) bool) bool {
+	defer b.Release()
+	return yield(b, nil)
 }
 
 // unchanged reports whether what was read is what its key says. A store without

@@ -4,7 +4,7 @@
 // An operation is repeated on core.ErrUnavailable, with exponential backoff and
 // jitter. Denials, bad requests and integrity failures are final at once. A
 // write is repeated under one id, so however often it is sent there is at most
-// one commit. Rows are replayed only where they are Replayable, and a read is
+// one commit; an id that this layer invents is not shown above it. Rows are replayed only where they are Replayable, and a read is
 // repeated only until its first batch was handed out. A circuit breaker stops
 // asking a store that keeps failing; hedging sends a second read when the first
 // is slow.

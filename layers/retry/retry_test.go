@@ -133,7 +133,7 @@ func TestLostAnswers(t *testing.T) {
 			storetest.Rule{Op: core.OpEvolve, Nth: 1, Do: storetest.FailLate, Err: core.ErrUnavailable},
 		)
 		commit, err := store.Write(t.Context(), write(t, "", 50, 60))
-		if err != nil || commit.Seq != 4 || commit.ID == "" {
+		if err != nil || commit.Seq != 4 || commit.ID != "" {
 			t.Fatalf("commit %+v, %v", commit, err)
 		}
 		if err := call(t, store, core.OpEvolve); err != nil {

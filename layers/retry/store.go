@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
+	"strings"
 	"sync/atomic"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -35,7 +37,7 @@ func (s *store) Write(ctx context.Context, req core.WriteRequest) (core.Commit, 
 		return core.Commit{}, err
 	}
 	if req.ID == "" {
-		req.ID = "retry-" + rand.Text()
+		req.ID = invented + rand.Text()
 	}
 	source := replay(req.Rows)
 	req.Rows = source.rows
@@ -49,7 +51,28 @@ func (s *store) Write(ctx context.Context, req core.WriteRequest) (core.Commit, 
 	if err != nil {
 		return core.Commit{}, err
 	}
-	return commit, nil
+	return shown(commit), nil
+}
+
+// invented begins the ids of writes that the caller gave none. They are stored,
+// and not shown to callers of this layer.
+const invented = "metaxy-retry-"
+
+func shown(c core.Commit) core.Commit {
+	if strings.HasPrefix(c.ID, invented) {
+		c.ID = ""
+	}
+	return c
+}
+
+func shownInfo(info core.Info) core.Info {
+	if slices.ContainsFunc(info.Log, func(c core.Commit) bool { return strings.HasPrefix(c.ID, invented) }) {
+		info.Log = slices.Clone(info.Log)
+		for i, c := range info.Log {
+			info.Log[i] = shown(c)
+		}
+	}
+	return info
 }
 
 // Resolve repeats the whole; the samples of a root feature must be replayable for that.
@@ -87,7 +110,7 @@ func (s *store) Stat(ctx context.Context, req core.StatRequest) (core.Info, erro
 	if err != nil {
 		return core.Info{}, err
 	}
-	return info, nil
+	return shownInfo(info), nil
 }
 
 // List repeats until the first feature was handed out.
@@ -108,7 +131,7 @@ func (s *store) List(ctx context.Context, req core.ListRequest) iter.Seq2[core.I
 				}
 				a.settle()
 				begun = true
-				if more = yield(info, nil); !more {
+				if more = yield(shownInfo(info), nil); !more {
 					return nil
 				}
 			}
@@ -126,13 +149,16 @@ func (s *store) Evolve(ctx context.Context, req core.EvolveRequest) (core.Info, 
 	if err := s.usable(core.OpEvolve, req.Key); err != nil {
 		return core.Info{}, err
 	}
-	before, known := s.next.Stat(ctx, core.StatRequest{Key: req.Key, Local: true})
+	before, err := s.before(ctx, req.Key)
+	if err != nil {
+		return core.Info{}, err
+	}
 	doubtful := false
 	var info core.Info
-	err := s.policy.run(ctx, core.OpEvolve, req.Key, func(ctx context.Context) error {
+	err = s.policy.run(ctx, core.OpEvolve, req.Key, func(ctx context.Context) error {
 		return s.policy.call(ctx, func(ctx context.Context) (err error) {
 			info, err = s.next.Evolve(ctx, req)
-			if doubtful && errors.Is(err, core.ErrConflict) && known == nil {
+			if doubtful && errors.Is(err, core.ErrConflict) {
 				if now, made := s.made(ctx, req, before); made {
 					info, err = now, nil
 				}
@@ -144,13 +170,36 @@ func (s *store) Evolve(ctx context.Context, req core.EvolveRequest) (core.Info, 
 	if err != nil {
 		return core.Info{}, err
 	}
-	return info, nil
+	return shownInfo(info), nil
+}
+
+// before is what a migration starts from, the zero Info where Evolve itself
+// will say that there is nothing.
+func (s *store) before(ctx context.Context, key core.FeatureKey) (core.Info, error) {
+	var info core.Info
+	err := s.policy.run(ctx, core.OpEvolve, key, func(ctx context.Context) error {
+		return s.policy.call(ctx, func(ctx context.Context) (err error) {
+			info, err = s.next.Stat(ctx, core.StatRequest{Key: key, Local: true})
+			return err
+		})
+	})
+	var e *core.Error
+	switch {
+	case errors.Is(err, core.ErrFeatureNotFound), errors.Is(err, core.ErrInvalid):
+		return core.Info{}, nil
+	case errors.As(err, &e):
+		err = &core.Error{Op: core.OpEvolve, Key: key, Layer: e.Layer, Err: e.Err}
+	}
+	return info, err
 }
 
 // made reports whether the schema is the one that the request would make of before.
 func (s *store) made(ctx context.Context, req core.EvolveRequest, before core.Info) (core.Info, bool) {
+	if before.Schema == nil || before.SchemaVersion != req.Base {
+		return core.Info{}, false
+	}
 	want, err := req.Apply(before)
-	if err != nil || before.SchemaVersion != req.Base {
+	if err != nil {
 		return core.Info{}, false
 	}
 	now, err := s.next.Stat(ctx, core.StatRequest{Key: req.Key, Local: true})
