@@ -162,7 +162,7 @@ Exit codes: 0 clean, 1 an error, 2 something is to be computed or retired
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usagef("%w", err) })
 	root.AddCommand(
 		a.featuresCommand(), a.showCommand(), a.readCommand(), a.writeCommand(), a.resolveCommand(),
-		a.planCommand(), a.scanCommand(), a.retireCommand(), a.stackCommand(), a.versionCommand(),
+		a.planCommand(), a.scanCommand(), a.retireCommand(), a.stackCommand(), a.configCommand(), a.serveCommand(), a.versionCommand(),
 	)
 	return root
 }
