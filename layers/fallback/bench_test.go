@@ -143,3 +143,31 @@ func BenchmarkRatio(b *testing.B) {
 	slices.Sort(layered)
 	b.ReportMetric(layered[len(layered)/2]/plain[len(plain)/2], "ratio")
 }
+
+// BenchmarkOverlay reads a million samples of which this store has some and a
+// leg the rest, from the leg alone and merged, and adds up one column.
+func BenchmarkOverlay(b *testing.B) {
+	for _, here := range []int{0, 10_000, 1 << 20} {
+		base, prod := memory.New(), memory.New()
+		for s, n := range map[core.Store]int{base: here, prod: 1 << 20} {
+			if n == 0 {
+				continue
+			}
+			if _, err := s.Write(b.Context(), core.WriteRequest{Plan: planOf(b, "a"), Rows: scores(n)}); err != nil {
+				b.Fatal(err)
+			}
+		}
+		merged, err := fallback.NewWith(fallback.Overlay(), fallback.Leg("prod", prod)).Wrap(base)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, s := range []named{{"leg", prod}, {"overlay", merged}} {
+			b.Run(fmt.Sprintf("here=%d/%s", here, s.name), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					readAll(b, s.store, true)
+				}
+			})
+		}
+	}
+}
