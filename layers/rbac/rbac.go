@@ -1,0 +1,139 @@
+package rbac
+
+import (
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/metaxy-go/metaxy/core"
+)
+
+const name = "rbac"
+
+// DefaultRefresh is how often a policy is looked at for changes.
+const DefaultRefresh = time.Second
+
+// RBAC is the handle of the layer: it makes the layer, changes permissions and
+// tells who has them.
+type RBAC struct {
+	policy *Policy
+	o      options
+	looked atomic.Int64 // when the policy was last looked at, in nanoseconds
+}
+
+var _ core.Layer = (*RBAC)(nil)
+
+// New makes the layer from a policy. Wrong options are reported by Wrap.
+func New(policy *Policy, opts ...Option) *RBAC {
+	r := &RBAC{policy: policy, o: options{refresh: DefaultRefresh, now: time.Now}}
+	for _, set := range opts {
+		set(&r.o)
+	}
+	return r
+}
+
+// Option sets a choice of the layer. Options commute.
+type Option func(*options)
+
+type options struct {
+	recorder   Recorder
+	bestEffort bool
+	maskKey    []byte
+	refresh    time.Duration
+	now        func() time.Time
+	onProblem  func(error)
+}
+
+// Audit records every decision and every outcome.
+func Audit(r Recorder) Option { return func(o *options) { o.recorder = r } }
+
+// AuditBestEffort lets calls go on when the recorder fails. Without it they are
+// refused with core.ErrUnavailable.
+func AuditBestEffort() Option { return func(o *options) { o.bestEffort = true } }
+
+// MaskKey is the key of ShowHash, of at least 16 bytes. Under one key equal
+// values of a column have equal hashes, in every feature and process. Without a
+// key ShowHash shows null.
+func MaskKey(key []byte) Option {
+	return func(o *options) { o.maskKey = append([]byte{}, key...) }
+}
+
+// Refresh sets how often the policy is looked at for changes, at most: with the
+// next call that is made then. DefaultRefresh when not set; 0 or less means
+// never, which leaves it to Policy.Refresh.
+func Refresh(every time.Duration) Option { return func(o *options) { o.refresh = every } }
+
+// Clock replaces time.Now.
+func Clock(now func() time.Time) Option { return func(o *options) { o.now = now } }
+
+// OnProblem is told when a changed policy could not be read or is not valid;
+// the rules before stay in force.
+func OnProblem(f func(error)) Option { return func(o *options) { o.onProblem = f } }
+
+func (o options) check() error {
+	switch {
+	case o.now == nil:
+		return invalidf("rbac: the clock is nil")
+	case o.maskKey != nil && len(o.maskKey) < 16:
+		return invalidf("rbac: a mask key of %d bytes, want 16 or more", len(o.maskKey))
+	}
+	return nil
+}
+
+// Info describes the layer.
+func (r *RBAC) Info() core.LayerInfo {
+	info := core.LayerInfo{Name: name, Phase: core.PhaseAccess}
+	switch {
+	case r.o.recorder == nil:
+		info.Summary = "no audit"
+	case r.o.bestEffort:
+		info.Summary = "audit, best effort"
+	default:
+		info.Summary = "audit"
+	}
+	if r.policy != nil {
+		info.Summary = fmt.Sprintf("%d rules, %s", len(r.policy.now.Load().rules), info.Summary)
+	}
+	return info
+}
+
+// Wrap makes the store. A missing policy and wrong options match
+// core.ErrInvalid.
+func (r *RBAC) Wrap(next core.Store) (core.Store, error) {
+	switch {
+	case next == nil:
+		return nil, invalidf("rbac: there is no store to wrap")
+	case r.policy == nil:
+		return nil, invalidf("rbac: there is no policy")
+	}
+	if err := r.o.check(); err != nil {
+		return nil, err
+	}
+	below := next.Capabilities()
+	return &store{next: next, rbac: r, caps: core.Capabilities{
+		NativeResolve: below.NativeResolve,
+		PushFilters:   below.PushFilters,
+		PushColumns:   below.PushColumns,
+		TimeTravel:    below.TimeTravel,
+		Durable:       below.Durable,
+		Evolve:        below.Evolve,
+	}}, nil
+}
+
+// Policy is the policy that the layer answers from.
+func (r *RBAC) Policy() *Policy { return r.policy }
+
+// index gives the rules to decide by. One caller at a time looks whether they
+// have changed; the others go on with those that they have.
+func (r *RBAC) index() *index {
+	if r.o.refresh > 0 {
+		now := r.o.now().UnixNano()
+		last := r.looked.Load()
+		if now-last >= int64(r.o.refresh) && r.looked.CompareAndSwap(last, now) {
+			if _, err := r.policy.Refresh(); err != nil && r.o.onProblem != nil {
+				r.o.onProblem(err)
+			}
+		}
+	}
+	return r.policy.now.Load()
+}
