@@ -74,7 +74,8 @@ type modelStore struct {
 	store core.Store // of the leg itself; of the first, the overlay
 }
 
-func (m *modelStore) write(rt *rapid.T, t *testing.T, mem arrowmem.Allocator, samples map[string]int) {
+func (m *modelStore) write(t *testing.T, rt *rapid.T, mem arrowmem.Allocator, samples map[string]int) {
+	t.Helper()
 	var rows [][]any
 	for _, id := range slices.Sorted(maps.Keys(samples)) {
 		row := []any{id}
@@ -231,14 +232,15 @@ func TestOverlayModel(t *testing.T) {
 				for _, id := range ids {
 					samples[id] = rapid.IntRange(0, 9).Draw(rt, "n")
 				}
-				m.write(rt, t, mem, samples)
+				m.write(t, rt, mem, samples)
 			}
-			compare(rt, t, top, models)
+			compare(t, rt, top, models)
 		}
 	})
 }
 
-func compare(rt *rapid.T, t *testing.T, top core.Store, models []*modelStore) {
+func compare(t *testing.T, rt *rapid.T, top core.Store, models []*modelStore) {
+	t.Helper()
 	if !slices.ContainsFunc(models, func(m *modelStore) bool { return m.has }) {
 		return
 	}

@@ -108,11 +108,14 @@ func TestOverlayOrigin(t *testing.T) {
 	put(t, prod, "d", versions{"z": "p"})
 	dev := overlaid(t, base, prod)
 	put(t, dev, "a", versions{"x": "d"})
-	for text, req := range map[string]core.ReadRequest{
-		"staging":  {Key: "d", Columns: []string{core.ColOrigin}},
-		" staging": {Key: "a", Columns: []string{core.ColOrigin}},
-		"":         {Key: "a", Columns: []string{core.ColOrigin}, Local: true},
+	for _, c := range []struct {
+		req  core.ReadRequest
+		text string
+	}{
+		{core.ReadRequest{Key: "d"}, "staging"}, {core.ReadRequest{Key: "a"}, " staging"}, {core.ReadRequest{Key: "a", Local: true}, ""},
 	} {
+		req, text := c.req, c.text
+		req.Columns = []string{core.ColOrigin}
 		rows, err := dev.Read(t.Context(), req)
 		if err != nil {
 			t.Fatal(err)
