@@ -95,7 +95,9 @@ func metricsKind() LayerKind {
 			for _, c := range *env.caches {
 				opts = append(opts, metrics.WatchCache(c.name, c.stats))
 			}
-			return metrics.New(env.Metrics, opts...), nil
+			layer := metrics.New(env.Metrics, opts...)
+			*env.undo = append(*env.undo, layer.Unwatch)
+			return layer, nil
 		},
 	}
 }

@@ -82,6 +82,7 @@ type Env struct {
 	Drawing bool
 
 	caches *[]namedCache
+	undo   *[]func() // of what the layers did, when the stack is not opened after all
 }
 
 type namedCache struct {

@@ -30,6 +30,9 @@ func (c *Config) Open(ctx context.Context, reg *Registry, name string) (*compose
 		for _, s := range b.open {
 			err = errors.Join(err, s.Close())
 		}
+		for _, f := range b.undo {
+			f()
+		}
 		return nil, err
 	}
 	return s, nil
@@ -40,6 +43,7 @@ type builder struct {
 	c    *Config
 	reg  *Registry
 	open map[string]*compose.Stack
+	undo []func()
 	draw bool // stand-ins instead of backends
 }
 
@@ -91,7 +95,7 @@ func (b *builder) layers(t *storeTable) ([]core.Layer, error) {
 	var caches []namedCache
 	env := Env{
 		Store: t.name, Backend: t.scheme(), Dir: b.c.Dir, Logger: b.reg.logger, Metrics: b.reg.metrics, Tracer: b.reg.tracer,
-		Traced: t.has("tracing"), Drawing: b.draw, caches: &caches,
+		Traced: t.has("tracing"), Drawing: b.draw, caches: &caches, undo: &b.undo,
 	}
 	made := make([]core.Layer, len(t.layers))
 	var errs []error

@@ -62,6 +62,23 @@ func TestGuideFiles(t *testing.T) {
 	}
 }
 
+// The guide's drawing is that of its first file.
+func TestGuideDrawing(t *testing.T) {
+	text := readGuide(t)
+	_, rest, _ := strings.Cut(text, "```toml\n")
+	doc, rest, _ := strings.Cut(rest, "```")
+	_, rest, _ = strings.Cut(rest, "```\n")
+	want, _, _ := strings.Cut(rest, "```")
+	c, err := config.Parse("metaxy.toml", []byte(doc), ".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	drawn, err := c.Describe("dev")
+	if err != nil || drawn.String() != want {
+		t.Errorf("%v\ngot\n%swant\n%s", err, drawn, want)
+	}
+}
+
 // What the reference lists is what the reader takes, and nothing else.
 func TestReferenceIsWhatIsRead(t *testing.T) {
 	keys := regexp.MustCompile("(?m)^\\| `([a-z_]+)`")

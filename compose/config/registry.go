@@ -62,7 +62,8 @@ func FileBackend(scheme string, open Opener) RegistryOption {
 func Logger(l *zap.Logger) RegistryOption { return func(r *Registry) { r.logger = l } }
 
 // Metrics makes metrics layers register here. Without it the layers of each
-// opened stack have a registry of their own, which nobody can scrape.
+// opened stack have a registry of their own, which nobody can scrape. What a
+// stack and its cache counted stays in the registry when it is closed.
 func Metrics(reg prometheus.Registerer) RegistryOption {
 	return func(r *Registry) { r.metrics = reg }
 }

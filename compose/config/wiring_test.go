@@ -1,6 +1,8 @@
 package config_test
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
 
@@ -70,6 +72,26 @@ func TestOneRegistryManyStacks(t *testing.T) {
 	}
 	if _, err := testutil.GatherAndCount(reg); err != nil {
 		t.Error(err)
+	}
+}
+
+// A stack that cannot be opened leaves no cache behind to be watched: a program
+// may try again and again.
+func TestFailedOpenWatchesNothing(t *testing.T) {
+	reg := prometheus.NewPedanticRegistry()
+	c := parse(t, "[stores.dev]\nbackend = \"x://\"\nfallback = \"prod\"\n[stores.prod]\nbackend = \"memory://\"\nmetrics = true\ncache = true\n")
+	down := config.Backend("x", func(context.Context, string) (core.Store, error) { return nil, core.ErrUnavailable })
+	if _, err := c.Open(t.Context(), config.NewRegistry(config.Metrics(reg), down), "dev"); !errors.Is(err, core.ErrUnavailable) {
+		t.Fatal(err)
+	}
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if strings.HasPrefix(f.GetName(), "metaxy_cache_") {
+			t.Error(f.GetName(), "is still watched")
+		}
 	}
 }
 
