@@ -151,76 +151,57 @@ func rulesOf(m model.Model) ([]Rule, error) {
 			}
 		}
 	}
+	return arranged(rules), nil
+}
+
+// arranged sorts rules by kind, as casbin keeps them.
+func arranged(rules []Rule) []Rule {
 	order := func(k kind) int { return strings.Index("p p2 p3 g", string(k)) }
 	slices.SortStableFunc(rules, func(a, b Rule) int { return order(a.kind) - order(b.kind) })
-	return rules, nil
+	return rules
 }
 
 // Add keeps more rules, all of them or none; those that are there already are
 // left as they are. The rules must make a valid policy together.
-func (p *Policy) Add(rules ...Rule) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	_, err := p.add(rules)
-	return err
-}
-
-// add gives the rules that were not there before.
-func (p *Policy) add(rules []Rule) ([]Rule, error) {
-	if _, err := p.refresh(); err != nil {
-		return nil, err
-	}
-	now := p.now.Load().rules
-	var fresh []Rule
-	for _, r := range rules {
-		if err := r.Check(); err != nil {
-			return nil, err
-		}
-		if !has(now, r) && !has(fresh, r) {
-			fresh = append(fresh, r)
-		}
-	}
-	if len(fresh) == 0 {
-		return nil, nil
-	}
-	return fresh, p.change(slices.Concat(now, fresh), fresh, true)
-}
+func (p *Policy) Add(rules ...Rule) error { return p.edit(rules, true, nil) }
 
 // Remove drops rules, all of them or none. One that is not there is
 // core.ErrInvalid.
-func (p *Policy) Remove(rules ...Rule) error {
+func (p *Policy) Remove(rules ...Rule) error { return p.edit(rules, false, nil) }
+
+// edit changes what is kept after reading it again, so that a change made
+// elsewhere is not undone. Agree, if any, has the last word, with the rules
+// before and after.
+func (p *Policy) edit(rules []Rule, add bool, agree func(before, after *index) error) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.remove(rules)
-}
-
-func (p *Policy) remove(rules []Rule) error {
 	if _, err := p.refresh(); err != nil {
 		return err
 	}
-	now := p.now.Load().rules
-	for _, r := range rules {
-		if !has(now, r) {
-			return invalidf("the policy has no rule %s", r)
-		}
-	}
-	left := slices.DeleteFunc(slices.Clone(now), func(r Rule) bool { return has(rules, r) })
-	return p.change(left, rules, false)
-}
-
-func has(rules []Rule, r Rule) bool { return slices.ContainsFunc(rules, r.Equal) }
-
-// change compiles first, then stores, then answers from the new rules.
-func (p *Policy) change(whole, part []Rule, add bool) error {
-	x, err := compile(whole)
+	before := p.now.Load()
+	part, whole, err := edited(before.rules, rules, add)
 	if err != nil {
 		return err
 	}
+	after, err := compile(whole)
+	if err != nil {
+		return err
+	}
+	if agree != nil {
+		if err := agree(before, after); err != nil {
+			return err
+		}
+	}
+	if len(part) == 0 {
+		return nil
+	}
 	if err := p.store(part, add); err != nil {
 		// Some of it may have been stored: the adapter knows.
-		return errors.Join(unavailable(err), p.load())
+		p.problem = p.load()
+		return unavailable(err)
 	}
-	p.now.Store(x)
+	p.now.Store(after)
+	p.problem = nil
 	if v, ok := p.adapter.(Versioner); ok {
 		if p.version, err = v.Version(); err != nil {
 			p.version = "" // the next refresh reads it again
@@ -228,6 +209,28 @@ func (p *Policy) change(whole, part []Rule, add bool) error {
 	}
 	return nil
 }
+
+// edited gives what changes, and all the rules after it.
+func edited(now, rules []Rule, add bool) (part, whole []Rule, err error) {
+	for _, r := range rules {
+		if err := r.Check(); err != nil {
+			return nil, nil, err
+		}
+		held := has(now, r)
+		if !add && !held {
+			return nil, nil, invalidf("the policy has no rule %s", r)
+		}
+		if add != held && !has(part, r) {
+			part = append(part, r)
+		}
+	}
+	if add {
+		return part, arranged(slices.Concat(now, part)), nil
+	}
+	return part, slices.DeleteFunc(slices.Clone(now), func(r Rule) bool { return has(part, r) }), nil
+}
+
+func has(rules []Rule, r Rule) bool { return slices.ContainsFunc(rules, r.Equal) }
 
 func (p *Policy) store(rules []Rule, add bool) error {
 	byKind := map[kind][][]string{}

@@ -1,0 +1,185 @@
+package audit
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/metaxy-go/metaxy/core"
+)
+
+// reopen finds the end of the trail on the disk and opens the last file there.
+// A cut last line is removed. Unless the trail had been closed, a recovery
+// record then tells what happened. It needs mu, and changes nothing of the
+// Log's own until it has succeeded.
+func (l *Log) reopen() error {
+	numbers, err := files(l.dir)
+	if err != nil {
+		return err
+	}
+	if len(numbers) == 0 {
+		if l.at.Seq > 0 {
+			return fmt.Errorf("%w: the files of the trail are gone", core.ErrIntegrity)
+		}
+		return l.create(place{file: 1})
+	}
+	last := numbers[len(numbers)-1]
+	from := place{file: last}
+	if l.safe.file == last {
+		from = l.safe
+	}
+	end, cut, err := scan(l.path(last), from)
+	if err != nil {
+		return err
+	}
+	r := Recovery{Cut: cut.bytes, Digest: cut.digest, Lost: max(0, l.at.Seq-end.Seq), Refused: l.refused}
+	if end.size == 0 {
+		if end, err = l.before(last); err != nil {
+			return err
+		}
+		r.Lost = max(0, l.at.Seq-end.Seq)
+	}
+	if r.Cut > 0 {
+		if err := os.Truncate(l.path(last), end.size); err != nil {
+			return err
+		}
+	}
+	f, err := l.o.open(l.path(last), os.O_WRONLY|os.O_APPEND)
+	if err != nil {
+		return err
+	}
+	first := l.at.Seq == 0 // this is Open
+	kept, refused := l.at, l.refused
+	l.f, l.at = f, end
+	switch {
+	case end.size == 0:
+		err = l.first(end, r)
+	case first && end.closed:
+		l.safe, l.synced = end, end.Seq
+	default:
+		w := l.begin()
+		w.recovery(l.o.clock(), r)
+		err = l.settle(w)
+	}
+	if err != nil {
+		l.at, l.refused = kept, refused
+		return err
+	}
+	l.refused = 0
+	return nil
+}
+
+// before finds where a file without a whole first line has to go on.
+func (l *Log) before(number int) (place, error) {
+	if number == 1 {
+		return place{file: 1}, nil
+	}
+	end, cut, err := scan(l.path(number-1), place{file: number - 1})
+	if err != nil {
+		return place{}, err
+	}
+	if end.size == 0 || cut.bytes > 0 {
+		return place{}, fmt.Errorf("%w: %s ends in the middle", core.ErrIntegrity, fileName(number-1))
+	}
+	end.file, end.size, end.closed = number, 0, false
+	return end, nil
+}
+
+// cut is what stands behind the last whole line.
+type cut struct {
+	bytes  int64
+	digest Digest
+}
+
+// scan reads a file from a place on and gives the place behind its last whole
+// line. Only the end of a file can be cut: a bad line that is followed by
+// another is core.ErrIntegrity.
+func scan(path string, from place) (place, cut, error) {
+	f, err := openFile(path)
+	if err != nil {
+		return from, cut{}, err
+	}
+	defer f.Close()
+	if _, err := f.Seek(from.size, io.SeekStart); err != nil {
+		return from, cut{}, err
+	}
+	at := from
+	for lines := newLines(f); ; {
+		line, whole, err := lines.next()
+		if errors.Is(err, io.EOF) {
+			return at, cut{}, nil
+		}
+		if err != nil && !errors.Is(err, errLong) {
+			return at, cut{}, err
+		}
+		if err != nil || !whole || line[0] == 0 {
+			c, err := rest(f, at)
+			return at, c, err
+		}
+		r, _, err := parse(line)
+		if err == nil {
+			err = at.follow(r, at.size == 0)
+		}
+		if err != nil {
+			return at, cut{}, fmt.Errorf("%s, after record %d: %w", fileName(at.file), at.Seq, err)
+		}
+		at.size += int64(len(line)) + 1
+	}
+}
+
+// follow moves behind a record when it is the one that comes next. The first
+// of a file may come from anywhere.
+func (p *place) follow(r Record, first bool) error {
+	switch {
+	case first && r.Kind != KindLink:
+		return fmt.Errorf("%w: a file begins with its link", core.ErrIntegrity)
+	case first && r.Link.File != p.file:
+		return fmt.Errorf("%w: this is file %d under another name", core.ErrIntegrity, r.Link.File)
+	case !first && (r.Seq != p.Seq+1 || r.Prev != p.Hash):
+		return fmt.Errorf("%w: record %d does not follow", core.ErrIntegrity, r.Seq)
+	}
+	if first {
+		p.chain = r.Link.Chain
+	}
+	p.Head = Head{r.Seq, r.Hash}
+	p.unsigned++
+	p.closed = false
+	if r.Kind == KindCheckpoint {
+		p.unsigned, p.closed = 0, r.Checkpoint.Reason == ReasonClose
+	}
+	return nil
+}
+
+// rest measures what a crash left behind the last whole line: a part of one, or
+// the zeros of blocks that never reached the disk.
+func rest(f *os.File, at place) (cut, error) {
+	if _, err := f.Seek(at.size, io.SeekStart); err != nil {
+		return cut{}, err
+	}
+	sum := sha256.New()
+	c := cut{}
+	buf := make([]byte, 1<<16)
+	ended, other := false, false // a line feed was seen; something else than zeros too
+	for {
+		n, err := f.Read(buf)
+		for _, b := range buf[:n] {
+			ended = ended || b == '\n'
+			other = other || b != 0
+		}
+		sum.Write(buf[:n])
+		c.bytes += int64(n)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return cut{}, err
+		}
+	}
+	if ended && other {
+		return cut{}, fmt.Errorf("%w: %s, after record %d: lines that no trail writes", core.ErrIntegrity, fileName(at.file), at.Seq)
+	}
+	sum.Sum(c.digest[:0])
+	return c, nil
+}
