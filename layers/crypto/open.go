@@ -1,0 +1,211 @@
+package crypto
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"slices"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"github.com/metaxy-go/metaxy/core"
+	"github.com/metaxy-go/metaxy/layers/crypto/keys"
+)
+
+// opener decrypts one column. It keeps the ciphers of the keys that it met.
+type opener struct {
+	*column
+	ring    *keys.Ring
+	feature core.FeatureKey
+}
+
+// opened is what is known of a key and an algorithm.
+type opened struct {
+	algorithm keys.Algorithm
+	key       uint32
+	cipher    keys.Cipher // nil: one a subject
+	head      []byte
+}
+
+// lens decrypts rows lo to hi of a column on one goroutine.
+type lens struct {
+	*opener
+	met, metRow opened
+	ad          []byte
+}
+
+// parse takes the head off a stored value.
+func parse(cell []byte) (a keys.Algorithm, key uint32, sealed []byte, err error) {
+	if len(cell) < cellLeast || cell[0] != cellVersion || !keys.Algorithm(cell[1]).Valid() || cell[cellHead] != 1 {
+		return 0, 0, nil, ErrNotCiphertext
+	}
+	return keys.Algorithm(cell[1]), binary.BigEndian.Uint32(cell[cellHead+1:]), cell[cellHead:], nil
+}
+
+// with finds the cipher of an algorithm and a key.
+func (l *lens) with(met *opened, purpose string, a keys.Algorithm, key uint32) error {
+	if met.head != nil && met.algorithm == a && met.key == key {
+		return nil
+	}
+	o := opened{algorithm: a, key: key}
+	if purpose == purposeRow || l.subject == "" {
+		var err error
+		scope := keys.Scope{Purpose: purpose, Feature: string(l.feature), Column: l.bound}
+		if o.cipher, err = l.ring.Cipher(a, key, scope); err != nil {
+			return err
+		}
+	}
+	o.head = appendHead(nil, purpose, a, key, l.feature, l.bound)
+	*met = o
+	return nil
+}
+
+// open decrypts one stored value; nil is null.
+func (l *lens) open(cell []byte, rows *rowBinder, who *subjectColumn, seal func(row int) []byte, row int) ([]byte, error) {
+	a, key, sealed, err := parse(cell)
+	if err != nil {
+		return nil, err
+	}
+	if (a == keys.AES256SIV) != (l.mode == modeDeterministic) {
+		return nil, ErrNotCiphertext
+	}
+	if err := l.with(&l.met, purposeCell, a, key); err != nil {
+		return nil, err
+	}
+	cipher := l.met.cipher
+	if cipher == nil {
+		secret, err := who.secret(row)
+		if errors.Is(err, keys.ErrShredded) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if cipher, err = l.ring.Cipher(a, key, cellScope(l.feature, l.column, secret)); err != nil {
+			return nil, err
+		}
+	}
+	l.ad = append(l.ad[:0], l.met.head...)
+	if l.mode == modeRandom {
+		l.ad = rows.append(l.ad, row)
+	}
+	plain, err := cipher.Decrypt(sealed, l.ad)
+	if err != nil {
+		return nil, ErrTampered
+	}
+	if l.hasSeal() {
+		if err := l.verify(seal(row), cell, rows, row); err != nil {
+			return nil, err
+		}
+	}
+	return l.untag(plain)
+}
+
+// verify checks that a deterministic value belongs to its row.
+func (l *lens) verify(seal, cell []byte, rows *rowBinder, row int) error {
+	a, key, sealed, err := parse(seal)
+	if err != nil || a != keys.AES256GCM {
+		return ErrNotCiphertext
+	}
+	if err := l.with(&l.metRow, purposeRow, a, key); err != nil {
+		return err
+	}
+	l.ad = appendPart(rows.append(append(l.ad[:0], l.metRow.head...), row), cell)
+	if _, err := l.metRow.cipher.Decrypt(sealed, l.ad); err != nil {
+		return ErrTampered
+	}
+	return nil
+}
+
+// untag takes the type off a plaintext. A value of a narrower type than the
+// column has by now is widened.
+func (l *lens) untag(plain []byte) ([]byte, error) {
+	if len(plain) == 1 && plain[0] == 0 && l.hideNulls() {
+		return nil, nil
+	}
+	if len(plain) >= len(l.tag) && slices.Equal(plain[:len(l.tag)], l.tag) {
+		return plain[len(l.tag):], nil
+	}
+	if len(plain) > 0 && len(l.tag) == 1 {
+		from := plainType(kind(plain[0]))
+		if from != nil && core.Widens(from, l.typ) {
+			return widen(from, l.typ, plain[1:])
+		}
+	}
+	return nil, errMalformed
+}
+
+// openRows decrypts rows lo to hi: canonical bytes, nil for null. first is the
+// number of the batch's first row.
+func (o *opener) openRows(arr *array.Binary, seals *array.Binary, rows *rowBinder, who *subjectColumn, first int64, lo, hi int) ([][]byte, error) {
+	l := lens{opener: o, ad: make([]byte, 0, 512)}
+	seal := func(row int) []byte {
+		if seals.IsNull(row) {
+			return nil
+		}
+		return seals.Value(row)
+	}
+	out := make([][]byte, hi-lo)
+	for row := lo; row < hi; row++ {
+		var err error
+		switch {
+		case arr.IsValid(row) && rows.tombstone(row):
+			err = ErrNotCiphertext
+		case arr.IsValid(row):
+			out[row-lo], err = l.open(arr.Value(row), rows, who, seal, row)
+		case o.hideNulls() && !o.late() && len(o.path) == 1 && !rows.tombstone(row):
+			err = ErrNotCiphertext // nulls are encrypted too, so this one was put here
+		}
+		if err != nil {
+			return nil, &ValueError{Column: o.name(), Row: first + int64(row) + 1, Err: err}
+		}
+	}
+	return out, nil
+}
+
+// open gives the plaintext of one column of a batch. The caller releases it.
+func (o *opener) open(ctx context.Context, b arrow.RecordBatch, rows *rowBinder, first int64) (arrow.Array, error) {
+	whole, err := named(b, o.path[0])
+	if err != nil {
+		return nil, err
+	}
+	inner, err := at(whole, o.path[1:])
+	if err != nil {
+		return nil, err
+	}
+	defer inner.Release()
+	sealed, ok := inner.(*array.Binary)
+	if !ok {
+		return nil, integrityf("the protected column %q is %s, not binary", o.name(), inner.DataType())
+	}
+	var seals *array.Binary
+	if o.hasSeal() {
+		arr, err := named(b, o.companion)
+		if err != nil {
+			return nil, err
+		}
+		if seals, ok = arr.(*array.Binary); !ok {
+			return nil, integrityf("the companion of column %q is %s, not binary", o.name(), arr.DataType())
+		}
+	}
+	who, err := loadSubjects(ctx, o.ring, o.column, b, false)
+	if err != nil {
+		return nil, err
+	}
+	parts, err := spread(ctx, sealed.Len(), func(lo, hi int) ([][]byte, error) {
+		return o.openRows(sealed, seals, rows, who, first, lo, hi)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return build(o.typ, slices.Concat(parts...))
+}
+
+func named(b arrow.RecordBatch, column string) (arrow.Array, error) {
+	at := b.Schema().FieldIndices(column)
+	if len(at) != 1 {
+		return nil, integrityf("the store below left out a column that was asked for")
+	}
+	return b.Column(at[0]), nil
+}

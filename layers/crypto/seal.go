@@ -1,0 +1,215 @@
+package crypto
+
+import (
+	"context"
+	"encoding/binary"
+	"math"
+	"runtime"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/metaxy-go/metaxy/core"
+	"github.com/metaxy-go/metaxy/layers/crypto/keys"
+)
+
+// purposes of derived keys and associated data.
+const (
+	purposeCell   = "cell"
+	purposeRow    = "row"
+	purposeBeacon = "beacon"
+)
+
+// sealer encrypts one column with one key.
+type sealer struct {
+	*column
+	key       uint32
+	ring      *keys.Ring
+	feature   core.FeatureKey
+	algorithm keys.Algorithm
+	cipher    keys.Cipher // nil: one a subject
+	head      []byte      // of the associated data
+	row       keys.Cipher // makes the seal of a deterministic value
+	rowHead   []byte
+}
+
+func newSealer(c *column, ring *keys.Ring, key uint32, feature core.FeatureKey) (*sealer, error) {
+	s := &sealer{column: c, key: key, ring: ring, feature: feature, algorithm: c.algorithm()}
+	s.head = appendHead(nil, purposeCell, s.algorithm, key, feature, c.bound)
+	var err error
+	if c.subject == "" {
+		if s.cipher, err = ring.Cipher(s.algorithm, key, cellScope(feature, c, "")); err != nil {
+			return nil, err
+		}
+	}
+	if c.hasSeal() {
+		s.rowHead = appendHead(nil, purposeRow, keys.AES256GCM, key, feature, c.bound)
+		s.row, err = ring.Cipher(keys.AES256GCM, key, keys.Scope{Purpose: purposeRow, Feature: string(feature), Column: c.bound})
+	}
+	return s, err
+}
+
+func cellScope(feature core.FeatureKey, c *column, secret string) keys.Scope {
+	return keys.Scope{Purpose: purposeCell, Feature: string(feature), Column: c.bound, Secret: secret}
+}
+
+// cells collects binary values.
+type cells struct {
+	data    []byte
+	offsets []int64
+	valid   bitmap
+}
+
+func newCells(rows int) *cells {
+	return &cells{offsets: append(make([]int64, 0, rows+1), 0)}
+}
+
+func (c *cells) end(ok bool) {
+	c.offsets = append(c.offsets, int64(len(c.data)))
+	c.valid.add(ok)
+}
+
+// seal encrypts rows lo to hi of a column. Nothing else is allocated for a value
+// than the ciphertext that Tink returns.
+func (s *sealer) seal(v value, rows *rowBinder, who *subjectColumn, lo, hi int) (cell, companion *cells, err error) {
+	cell, companion = newCells(hi-lo), newCells(hi-lo)
+	if n := v.arr.Len(); n > 0 {
+		cell.data = make([]byte, 0, (hi-lo)*(64+48)) //nolint:mnd // a guess
+	}
+	plain := make([]byte, 0, 256)
+	ad := append(make([]byte, 0, 512), s.head...)
+	rowAD := append([]byte(nil), s.rowHead...)
+	for row := lo; row < hi; row++ {
+		null := v.null(row)
+		if null && !s.hideNulls() || rows.tombstone(row) {
+			cell.end(false)
+			companion.end(false)
+			continue
+		}
+		if null {
+			plain = append(plain[:0], 0)
+		} else {
+			plain = v.append(append(plain[:0], s.tag...), row)
+		}
+		cipher := s.cipher
+		if cipher == nil {
+			if cipher, err = s.cipherOf(who, row); err != nil {
+				return nil, nil, err
+			}
+		}
+		from := len(cell.data)
+		cell.data = append(cell.data, cellVersion, byte(s.algorithm))
+		ad = ad[:len(s.head)]
+		if s.mode == modeRandom {
+			ad = rows.append(ad, row)
+		}
+		sealed, err := cipher.Encrypt(plain, ad)
+		if err != nil {
+			return nil, nil, err
+		}
+		cell.data = append(cell.data, sealed...)
+		cell.end(true)
+		switch {
+		case s.row != nil:
+			rowAD = appendPart(rows.append(rowAD[:len(s.rowHead)], row), cell.data[from:])
+			sealed, err := s.row.Encrypt(nil, rowAD)
+			if err != nil {
+				return nil, nil, err
+			}
+			companion.data = append(companion.data, cellVersion, byte(keys.AES256GCM))
+			companion.data = append(companion.data, sealed...)
+			companion.end(true)
+		case s.beacon > 0 && !null:
+			b, err := beacon(s.ring, s.key, s.feature, s.column, plain)
+			if err != nil {
+				return nil, nil, err
+			}
+			companion.data = append(companion.data, b...)
+			companion.end(true)
+		default:
+			companion.end(false)
+		}
+	}
+	return cell, companion, nil
+}
+
+// beacon is a hash of so many bits; the bytes around the bits are zero. It does
+// not depend on the key that writes values later: each key has its own.
+func beacon(ring *keys.Ring, key uint32, feature core.FeatureKey, c *column, plain []byte) ([]byte, error) {
+	h, err := ring.PRF(key, keys.Scope{Purpose: purposeBeacon, Feature: string(feature), Column: c.bound}, plain, 16)
+	if err != nil {
+		return nil, err
+	}
+	bits := binary.BigEndian.Uint32(h) >> (32 - c.mark.beacon)
+	out := binary.BigEndian.AppendUint32(nil, bits)
+	return out[4-(c.mark.beacon+7)/8:], nil
+}
+
+// parallelRows is how many rows a goroutine should have at least.
+const parallelRows = 2048
+
+// spread runs f over parts of n rows on all cores and gives their results in order.
+func spread[T any](ctx context.Context, n int, f func(lo, hi int) (T, error)) ([]T, error) {
+	parts := min(max(1, n/parallelRows), runtime.GOMAXPROCS(0))
+	out := make([]T, parts)
+	if parts == 1 {
+		var err error
+		out[0], err = f(0, n)
+		return out, err
+	}
+	g, _ := errgroup.WithContext(ctx)
+	for i := range parts {
+		g.Go(func() (err error) {
+			defer func() { // nobody above could recover it
+				if p := recover(); p != nil {
+					err = integrityf("a panic of type %T on a goroutine", p)
+				}
+			}()
+			out[i], err = f(n*i/parts, n*(i+1)/parts)
+			return err
+		})
+	}
+	return out, g.Wait()
+}
+
+// join makes one binary array of parts.
+func join(parts []*cells) (arrow.Array, error) {
+	rows, bytes, nulls := 0, int64(0), 0
+	for _, p := range parts {
+		rows, bytes, nulls = rows+p.valid.n, bytes+int64(len(p.data)), nulls+p.valid.nulls
+	}
+	if bytes > math.MaxInt32 {
+		return nil, errTooMany
+	}
+	offsets := append(make([]int32, 0, rows+1), 0)
+	values := parts[0].data
+	if len(parts) > 1 {
+		values = make([]byte, 0, bytes)
+	}
+	var valid bitmap
+	base := int64(0)
+	for _, p := range parts {
+		for _, o := range p.offsets[1:] {
+			offsets = append(offsets, int32(base+o))
+		}
+		base += int64(len(p.data))
+		if len(parts) > 1 {
+			values = append(values, p.data...)
+		}
+		if nulls > 0 {
+			for i := range p.valid.n {
+				valid.add(p.valid.bits[i/8]>>(i%8)&1 == 1)
+			}
+		}
+	}
+	var bits *memory.Buffer
+	if nulls > 0 {
+		bits = memory.NewBufferBytes(valid.bits)
+	}
+	data := array.NewData(arrow.BinaryTypes.Binary, rows,
+		[]*memory.Buffer{bits, memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(offsets)), memory.NewBufferBytes(values)}, nil, nulls, 0)
+	defer data.Release()
+	return array.NewBinaryData(data), nil
+}
