@@ -9,13 +9,16 @@ MODULES  := . rowio backends/duckdb cmd/metaxy examples bench
 PURE     := . rowio
 BIN      := $(CURDIR)/bin
 FUZZTIME ?= 10s
+BENCH_N      ?= 10000,100000,1000000
+BENCH_ROUNDS ?= 5
+BENCH_ONLY   ?=
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOFUMPT  := mvdan.cc/gofumpt@v0.12.0
 
 export GOFLAGS += -tags=$(TAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test race lint fmt fuzz cover bench golden tidy check pure clean
+.PHONY: help demo build test race lint fmt fuzz cover bench golden tidy check pure promtool clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,8 +52,8 @@ fuzz: ## fuzz every target for FUZZTIME (default 10s)
 cover: ## coverage of the root module, into cover.out
 	$(GO) test -coverprofile=cover.out -coverpkg=./core/...,./compose/...,./layers/...,./backends/memory/... ./... && $(GO) tool cover -func=cover.out | tail -1
 
-bench: ## the benchmarks of docs/benchmarks.md (N=1000000; BENCH_N, BENCH_ROUNDS)
-	cd bench && $(GO) run . -n $(or $(BENCH_N),10000,100000,1000000) -rounds $(or $(BENCH_ROUNDS),5)
+bench: ## the benchmarks of docs/benchmarks.md (BENCH_N, BENCH_ROUNDS, BENCH_ONLY)
+	cd bench && $(GO) run . -n $(BENCH_N) -rounds $(BENCH_ROUNDS) -only "$(BENCH_ONLY)"
 
 golden: ## rewrite the golden files; read the diff before you commit it
 	@set -e; for m in $(MODULES); do (cd $$m && METAXY_UPDATE_GOLDEN=1 $(GO) test ./...); done
@@ -63,6 +66,8 @@ pure: ## build and vet what must do without a C compiler
 	cd backends/duckdb && CGO_ENABLED=0 $(GO) build ./...
 	CGO_ENABLED=0 GOFLAGS= $(GO) build -o /dev/null ./cmd/metaxy
 
+promtool: $(BIN)/promtool ## fetch promtool from the distribution's package, for the tests of deploy/
+
 check: lint test race pure ## what a change must pass before it is committed
 
 clean: ## remove what the targets made
@@ -73,3 +78,11 @@ $(BIN)/golangci-lint:
 
 $(BIN)/gofumpt:
 	GOFLAGS= GOWORK=off GOBIN=$(BIN) $(GO) install $(GOFUMPT)
+
+# The binary alone: the package would also start a server.
+$(BIN)/promtool:
+	@mkdir -p $(BIN) && dir=$$(mktemp -d) && cd $$dir && \
+	if command -v promtool >/dev/null; then ln -s "$$(command -v promtool)" $(BIN)/promtool; else \
+	  { apt-get download prometheus || { apt-get update && apt-get download prometheus; }; } >/dev/null && \
+	  dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x -C $$dir ./usr/bin/promtool && mv usr/bin/promtool $(BIN)/promtool; \
+	fi; rm -rf $$dir; test -x $(BIN)/promtool
