@@ -92,7 +92,7 @@ func (m *migration) widen(c core.SchemaChange) error {
 	for i, p := range m.columns {
 		if len(p.path) == 1 && p.path[0] == c.Column {
 			wider := p.mark
-			wider.typ = c.Type
+			wider.typ, wider.flags = c.Type, p.flags|flagWidened
 			return m.remark(i, wider)
 		}
 	}

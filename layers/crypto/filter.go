@@ -270,7 +270,7 @@ func plaintexts(c *column, l expr.Literal) ([][]byte, bool) {
 	}
 	for k := kind(3); k <= 10; k++ {
 		from := plainType(k)
-		if from.ID() != t.ID() && !core.Widens(from, t) {
+		if from.ID() != t.ID() && (c.flags&flagWidened == 0 || !core.Widens(from, t)) {
 			continue
 		}
 		data, fits, ok := integerBytes(from, l)

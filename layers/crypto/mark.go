@@ -23,6 +23,7 @@ const (
 	flagHideNulls = 1 << iota
 	flagLate      // added by Evolve: rows before it are null without ciphertext
 	flagNullable
+	flagWidened // values of narrower types may be there
 )
 
 // mark is what the name of a companion column records about the protected

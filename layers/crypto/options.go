@@ -164,6 +164,8 @@ func (r *rule) wrong() string {
 		return "a deterministic column needs no beacon"
 	case (r.beacon > 0 || r.mode == modeDeterministic) && r.subject != "":
 		return "a value under a subject's secret has neither equal ciphertext nor a beacon"
+	case r.hideNulls && r.subject != "":
+		return "what was shredded reads as null, so nulls under a subject's secret are not hidden"
 	case (r.subjects == nil) != (r.subject == ""):
 		return "PerSubject needs a store of subjects and a column"
 	case r.subject != "" && r.subject == r.path[0]:

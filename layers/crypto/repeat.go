@@ -2,8 +2,8 @@ package crypto
 
 import (
 	"context"
-	"errors"
 	"encoding/binary"
+	"errors"
 	"hash/maphash"
 	"slices"
 
