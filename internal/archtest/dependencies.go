@@ -40,7 +40,6 @@ var owners = map[string][]string{
 	"github.com/casbin/casbin/v2":        {"layers/rbac", tests},
 	"github.com/coreos/go-oidc/v3":       {"layers/rbac/identity"},
 	"github.com/golang-jwt/jwt/v5":       {"layers/rbac/identity"},
-	"github.com/go-jose/go-jose/v4":      {tests}, // an issuer to test against
 	"golang.org/x/crypto":                {"layers/rbac/identity", "layers/crypto"},
 	"github.com/tink-crypto":             {"layers/crypto", tests},
 	"github.com/ClickHouse":              {"backends/clickhouse"},

@@ -3,6 +3,7 @@ package rbac
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -113,7 +114,7 @@ func (c *calling) decide(err error) error {
 		e := c.event(PartDecision)
 		e.Decision, e.Rows = Allow, -1
 		if err != nil {
-			e.Decision, e.Reason = Deny, err.Error()
+			e.Decision, e.Reason = Deny, clip(err.Error())
 		} else {
 			e.Reason = c.index.reason(c.id, c.key, actionOf(c.op))
 			c.rule = e.Reason
@@ -140,8 +141,15 @@ func (c *calling) ended(rows int64, err error) error {
 
 func (c *calling) event(part string) Event {
 	now := c.s.rbac.o.now()
+	columns := c.columns
+	if slices.ContainsFunc(columns, func(name string) bool { return printable(name) != name }) {
+		columns = slices.Clone(columns)
+		for i, name := range columns {
+			columns[i] = printable(name)
+		}
+	}
 	return Event{
-		Time: now, Identity: c.id.Name, Op: c.op, Part: part, Feature: c.key, Columns: c.columns,
+		Time: now, Identity: c.id.Name, Op: c.op, Part: part, Feature: core.FeatureKey(printable(string(c.key))), Columns: columns,
 		Filter: expr.Shape(c.filter), Duration: now.Sub(c.start),
 	}
 }
@@ -214,9 +222,9 @@ func (c *calling) observed(rows core.Rows) core.Rows {
 // "timeout", or "other".
 func Class(err error) string { return around.ClassOf(err).String() }
 
-// printable keeps a hostile prefix out of the trail.
+// printable keeps a hostile name out of the trail.
 func printable(s string) string {
-	if checkText("prefix", s) != nil {
+	if checkText("name", s) != nil {
 		return ""
 	}
 	return clip(s)

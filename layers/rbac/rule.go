@@ -261,8 +261,8 @@ func checkSubject(s string, everyone bool) error {
 }
 
 func clip(s string) string {
-	if len(s) > 80 {
-		return s[:80] + "…"
+	if len(s) > 200 {
+		return strings.ToValidUTF8(s[:200], "") + "…"
 	}
 	return s
 }
