@@ -53,6 +53,7 @@ func run(ctx context.Context, args []string) (err error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	sizes := flags.String("n", "10000,100000,1000000", "row counts, with commas between")
 	rounds := flags.Int("rounds", 5, "rounds per measurement; more below 100,000 rows, at most 3 from 5 million")
+	graphs := flags.String("graphs", "", "graphs of resolve and universal: simple, wide; both when empty")
 	only := flags.String("only", "", "sections to run: resolve, universal, stretch, stack, memory, full, cache, policy; all when empty")
 	markdown := flags.String("markdown", "", "a file whose tables between <!-- bench:… --> markers are rewritten")
 	dir := flags.String("dir", "", "where the database files go; a temporary directory when empty")
@@ -62,6 +63,7 @@ func run(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	b := &bench{rounds: *rounds, log: func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }}
+	b.graphs = strings.FieldsFunc(*graphs, func(r rune) bool { return r == ',' })
 	if b.sizes, err = parseSizes(*sizes); err != nil {
 		return err
 	}

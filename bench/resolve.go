@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/metaxy-go/metaxy/backends/duckdb"
 	"github.com/metaxy-go/metaxy/core"
@@ -16,7 +17,14 @@ type bench struct {
 	dir    string // scratch
 	sizes  []int64
 	rounds int
+	graphs []string // names; all when empty
 	log    func(format string, args ...any)
+}
+
+// shapes are the graphs that are asked for.
+func (b *bench) shapes() ([]shape, error) {
+	all, err := shapes()
+	return slices.DeleteFunc(all, func(sh shape) bool { return len(b.graphs) > 0 && !slices.Contains(b.graphs, sh.name) }), err
 }
 
 // roundsFor spares the machine: ten million rows three times are enough.
@@ -106,7 +114,7 @@ func (b *bench) versus(ctx context.Context, sh shape, ph phase, n int64) ([]cont
 
 // resolveTable fills the table of the reference's benchmark.
 func (b *bench) resolveTable(ctx context.Context) (*section, error) {
-	all, err := shapes()
+	all, err := b.shapes()
 	if err != nil {
 		return nil, err
 	}

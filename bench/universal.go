@@ -15,7 +15,7 @@ import (
 // universalTable compares the universal engine over memory with DuckDB's
 // native path, both stores open and filled beforehand.
 func (b *bench) universalTable(ctx context.Context) (*section, error) {
-	all, err := shapes()
+	all, err := b.shapes()
 	if err != nil {
 		return nil, err
 	}
