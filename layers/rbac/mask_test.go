@@ -171,4 +171,20 @@ func TestPartResolve(t *testing.T) {
 	if all, err := data.Resolve(t.Context(), core.ResolveRequest{Plan: plan}); err != nil || all.Stats.New != matrixRows-3 {
 		t.Errorf("the rest: %+v, %v", all.Stats, err)
 	}
+	// Somebody who sees everything computes the rest. To ann those samples are
+	// not orphaned, although she does not see what they come from.
+	rest, err := data.Resolve(t.Context(), core.ResolveRequest{Plan: plan})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := data.Write(t.Context(), core.WriteRequest{Plan: plan, Rows: rest.New}); err != nil {
+		t.Fatal(err)
+	}
+	last, err := s.Resolve(ctx, core.ResolveRequest{Plan: plan})
+	if err != nil || !last.Stats.Clean() || last.Basis != nil || inc.Basis != nil {
+		t.Errorf("when the rest is there: %+v, basis %v, %v", last.Stats, last.Basis, err)
+	}
+	if n, err := last.Orphaned.Count(); n != 0 || err != nil {
+		t.Errorf("%d orphans, %v", n, err)
+	}
 }

@@ -19,13 +19,14 @@ func (s *store) Resolve(ctx context.Context, req core.ResolveRequest) (core.Incr
 	if err != nil {
 		return core.Increment{}, err
 	}
-	restricted, err := c.resolvable(req)
+	seen, err := c.resolvable(req)
 	if err := c.decide(err); err != nil {
 		return core.Increment{}, err
 	}
 	var inc core.Increment
-	if restricted {
+	if seen.restricted {
 		inc, err = s.resolve(ctx, c, req)
+		seen.own(&inc)
 	} else {
 		inc, err = s.next.Resolve(ctx, req)
 	}
@@ -35,22 +36,50 @@ func (s *store) Resolve(ctx context.Context, req core.ResolveRequest) (core.Incr
 	return inc, nil
 }
 
+// seen says how much of what a resolve looks at is kept from the caller.
+type seen struct {
+	restricted   bool // something
+	rows         bool // rows of the feature or of an upstream
+	upstreamRows bool // rows of an upstream
+}
+
+func (v *seen) add(a *access, upstream bool) {
+	v.restricted = v.restricted || a.restricted()
+	if len(a.rows) > 0 {
+		v.rows, v.upstreamRows = true, v.upstreamRows || upstream
+	}
+}
+
+// own takes out of an answer what holds only for whoever sees every row. A
+// sample whose upstream the caller does not see is somebody else's, not
+// orphaned: taken for one it would be retired. And rows computed from a part
+// must not be written down as computed from the whole.
+func (v seen) own(inc *core.Increment) {
+	if v.rows {
+		inc.Basis = nil
+	}
+	if v.upstreamRows && inc.Stats.Orphaned > 0 {
+		inc.Orphaned, inc.Stats.Orphaned = core.RowsOf(inc.Orphaned.Schema), 0
+	}
+}
+
 // resolvable checks everything that a resolve looks at. What it joins, orders,
 // compares and filters by must be readable as it is.
-func (c *calling) resolvable(req core.ResolveRequest) (restricted bool, err error) {
+func (c *calling) resolvable(req core.ResolveRequest) (seen, error) {
+	var v seen
 	a := c.access(req.Key())
 	if err := firstError(c.allowed(&a, req.Key()), c.columnsRead(&a, req.Key(), append(slices.Clone(req.Plan.Feature.ID), core.ColDataVersion))); err != nil {
-		return false, err
+		return v, err
 	}
-	restricted = a.restricted()
+	v.add(&a, false)
 	carried := map[string]bool{} // columns asked for: is there an upstream that shows it
 	var hidden error
 	for _, u := range req.Plan.Upstream {
 		a := c.access(u.Feature)
 		if err := firstError(c.may(&a, u.Feature, core.OpRead), c.columnsRead(&a, u.Feature, used(u))); err != nil {
-			return false, err
+			return v, err
 		}
-		restricted = restricted || a.restricted()
+		v.add(&a, true)
 		for _, col := range req.Columns {
 			if !u.Carries(col) {
 				continue
@@ -64,10 +93,10 @@ func (c *calling) resolvable(req core.ResolveRequest) (restricted bool, err erro
 	}
 	for _, col := range req.Columns {
 		if hidden != nil && !carried[col] {
-			return false, hidden
+			return v, hidden
 		}
 	}
-	return restricted, nil
+	return v, nil
 }
 
 // used lists the columns of an upstream that decide about the answer.
