@@ -43,6 +43,14 @@ func valueOf(arr arrow.Array) (value, error) {
 
 func (v value) null(row int) bool { return !v.never && isNull(v.arr, row) }
 
+// size guesses how many bytes the rows take.
+func (v value) size(lo, hi int) int {
+	if s, ok := v.arr.(interface{ ValueBytes() []byte }); ok && hi > lo {
+		return len(s.ValueBytes()) * (hi - lo) / v.arr.Len()
+	}
+	return (hi - lo) * 16
+}
+
 func isNull(a arrow.Array, row int) bool {
 	if a.DataType().ID() == arrow.NULL || a.IsNull(row) {
 		return true

@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"runtime"
-	"slices"
 	"sync"
 	"testing"
 
@@ -108,13 +107,13 @@ func BenchmarkColumn(b *testing.B) {
 						b.Fatal(err)
 					}
 					seals, _ := companion.(*array.Binary)
-					parts, err := spread(b.Context(), benchRows, func(lo, hi int) ([][]byte, error) {
+					parts, err := spread(b.Context(), benchRows, func(lo, hi int) (*cells, error) {
 						return o.openRows(cell.(*array.Binary), seals, rows, nil, 0, lo, hi)
 					})
 					if err != nil {
 						b.Fatal(err)
 					}
-					plain, err := build(c.typ, slices.Concat(parts...))
+					plain, err := build(c.typ, parts)
 					if err != nil {
 						b.Fatal(err)
 					}

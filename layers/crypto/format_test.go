@@ -88,7 +88,7 @@ func TestCanonicalBytes(t *testing.T) {
 					cells[row] = v.append([]byte{}, row)
 				}
 			}
-			back, err := build(typ, cells)
+			back, err := build(typ, cellsOf(cells...))
 			if err != nil {
 				rt.Fatalf("%s: %v", typ, err)
 			}
@@ -304,7 +304,7 @@ func writeFixtures(t *testing.T, lock keys.Lock) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		arr, err := build(c.typ, [][]byte{plainOf(c.typ)})
+		arr, err := build(c.typ, cellsOf(plainOf(c.typ)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -361,10 +361,20 @@ func FuzzBuild(f *testing.F) {
 	types := everyType()
 	f.Add(uint8(40), []byte{2, 1, 0})
 	f.Fuzz(func(t *testing.T, which uint8, data []byte) {
-		arr, err := build(types[int(which)%len(types)], [][]byte{append([]byte{}, data...)})
+		arr, err := build(types[int(which)%len(types)], cellsOf(append([]byte{}, data...)))
 		if err == nil {
 			_ = arr.String()
 			arr.Release()
 		}
 	})
+}
+
+// cellsOf are values; nil is null.
+func cellsOf(values ...[]byte) []*cells {
+	c := newCells(len(values))
+	for _, v := range values {
+		c.data = append(c.data, v...)
+		c.end(v != nil)
+	}
+	return []*cells{c}
 }

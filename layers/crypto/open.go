@@ -136,9 +136,9 @@ func (l *lens) untag(plain []byte) ([]byte, error) {
 	return nil, errMalformed
 }
 
-// openRows decrypts rows lo to hi: canonical bytes, nil for null. first is the
+// openRows decrypts rows lo to hi: canonical bytes. first is the
 // number of the batch's first row.
-func (o *opener) openRows(arr *array.Binary, seals *array.Binary, rows *rowBinder, who *subjectColumn, first int64, lo, hi int) ([][]byte, error) {
+func (o *opener) openRows(arr *array.Binary, seals *array.Binary, rows *rowBinder, who *subjectColumn, first int64, lo, hi int) (*cells, error) {
 	l := lens{opener: o, ad: make([]byte, 0, 512)}
 	seal := func(row int) []byte {
 		if seals.IsNull(row) {
@@ -146,20 +146,26 @@ func (o *opener) openRows(arr *array.Binary, seals *array.Binary, rows *rowBinde
 		}
 		return seals.Value(row)
 	}
-	out := make([][]byte, hi-lo)
+	out := newCells(hi - lo)
+	if hi > lo {
+		out.data = make([]byte, 0, len(arr.ValueBytes())*(hi-lo)/arr.Len())
+	}
 	for row := lo; row < hi; row++ {
+		var plain []byte
 		var err error
 		switch {
 		case arr.IsValid(row) && rows.tombstone(row):
 			err = ErrNotCiphertext
 		case arr.IsValid(row):
-			out[row-lo], err = l.open(arr.Value(row), rows, who, seal, row)
+			plain, err = l.open(arr.Value(row), rows, who, seal, row)
 		case o.hideNulls() && !o.late() && len(o.path) == 1 && !rows.tombstone(row):
 			err = ErrNotCiphertext // nulls are encrypted too, so this one was put here
 		}
 		if err != nil {
 			return nil, &ValueError{Column: o.name(), Row: first + int64(row) + 1, Err: err}
 		}
+		out.data = append(out.data, plain...)
+		out.end(plain != nil)
 	}
 	return out, nil
 }
@@ -193,13 +199,13 @@ func (o *opener) open(ctx context.Context, b arrow.RecordBatch, rows *rowBinder,
 	if err != nil {
 		return nil, err
 	}
-	parts, err := spread(ctx, sealed.Len(), func(lo, hi int) ([][]byte, error) {
+	parts, err := spread(ctx, sealed.Len(), func(lo, hi int) (*cells, error) {
 		return o.openRows(sealed, seals, rows, who, first, lo, hi)
 	})
 	if err != nil {
 		return nil, err
 	}
-	return build(o.typ, slices.Concat(parts...))
+	return build(o.typ, parts)
 }
 
 func named(b arrow.RecordBatch, column string) (arrow.Array, error) {

@@ -72,7 +72,7 @@ func (s *store) planRead(ctx context.Context, req core.ReadRequest, v view) (*re
 	if err != nil {
 		return nil, below, err
 	}
-	split, err := s.options.split(req.Filter, &v, ring, plan.All)
+	split, err := s.options.split(req.Filter, &v, ring)
 	if err != nil {
 		return nil, below, err
 	}

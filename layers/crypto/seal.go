@@ -1,19 +1,15 @@
 package crypto
 
 import (
-	"context"
 	"encoding/binary"
-	"math"
-	"runtime"
-
-	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/memory"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/metaxy-go/metaxy/core"
 	"github.com/metaxy-go/metaxy/layers/crypto/keys"
 )
+
+// mostOverhead is what a value grows by at most: two bytes of ours, one of the
+// type, and 53 of AES-CTR-HMAC.
+const mostOverhead = 2 + 1 + 53
 
 // purposes of derived keys and associated data.
 const (
@@ -55,29 +51,11 @@ func cellScope(feature core.FeatureKey, c *column, secret string) keys.Scope {
 	return keys.Scope{Purpose: purposeCell, Feature: string(feature), Column: c.bound, Secret: secret}
 }
 
-// cells collects binary values.
-type cells struct {
-	data    []byte
-	offsets []int64
-	valid   bitmap
-}
-
-func newCells(rows int) *cells {
-	return &cells{offsets: append(make([]int64, 0, rows+1), 0)}
-}
-
-func (c *cells) end(ok bool) {
-	c.offsets = append(c.offsets, int64(len(c.data)))
-	c.valid.add(ok)
-}
-
 // seal encrypts rows lo to hi of a column. Nothing else is allocated for a value
 // than the ciphertext that Tink returns.
 func (s *sealer) seal(v value, rows *rowBinder, who *subjectColumn, lo, hi int) (cell, companion *cells, err error) {
 	cell, companion = newCells(hi-lo), newCells(hi-lo)
-	if n := v.arr.Len(); n > 0 {
-		cell.data = make([]byte, 0, (hi-lo)*(64+48)) //nolint:mnd // a guess
-	}
+	cell.data = make([]byte, 0, v.size(lo, hi)+(hi-lo)*mostOverhead)
 	plain := make([]byte, 0, 256)
 	ad := append(make([]byte, 0, 512), s.head...)
 	rowAD := append([]byte(nil), s.rowHead...)
@@ -145,71 +123,4 @@ func beacon(ring *keys.Ring, key uint32, feature core.FeatureKey, c *column, pla
 	bits := binary.BigEndian.Uint32(h) >> (32 - c.mark.beacon)
 	out := binary.BigEndian.AppendUint32(nil, bits)
 	return out[4-(c.mark.beacon+7)/8:], nil
-}
-
-// parallelRows is how many rows a goroutine should have at least.
-const parallelRows = 2048
-
-// spread runs f over parts of n rows on all cores and gives their results in order.
-func spread[T any](ctx context.Context, n int, f func(lo, hi int) (T, error)) ([]T, error) {
-	parts := min(max(1, n/parallelRows), runtime.GOMAXPROCS(0))
-	out := make([]T, parts)
-	if parts == 1 {
-		var err error
-		out[0], err = f(0, n)
-		return out, err
-	}
-	g, _ := errgroup.WithContext(ctx)
-	for i := range parts {
-		g.Go(func() (err error) {
-			defer func() { // nobody above could recover it
-				if p := recover(); p != nil {
-					err = integrityf("a panic of type %T on a goroutine", p)
-				}
-			}()
-			out[i], err = f(n*i/parts, n*(i+1)/parts)
-			return err
-		})
-	}
-	return out, g.Wait()
-}
-
-// join makes one binary array of parts.
-func join(parts []*cells) (arrow.Array, error) {
-	rows, bytes, nulls := 0, int64(0), 0
-	for _, p := range parts {
-		rows, bytes, nulls = rows+p.valid.n, bytes+int64(len(p.data)), nulls+p.valid.nulls
-	}
-	if bytes > math.MaxInt32 {
-		return nil, errTooMany
-	}
-	offsets := append(make([]int32, 0, rows+1), 0)
-	values := parts[0].data
-	if len(parts) > 1 {
-		values = make([]byte, 0, bytes)
-	}
-	var valid bitmap
-	base := int64(0)
-	for _, p := range parts {
-		for _, o := range p.offsets[1:] {
-			offsets = append(offsets, int32(base+o))
-		}
-		base += int64(len(p.data))
-		if len(parts) > 1 {
-			values = append(values, p.data...)
-		}
-		if nulls > 0 {
-			for i := range p.valid.n {
-				valid.add(p.valid.bits[i/8]>>(i%8)&1 == 1)
-			}
-		}
-	}
-	var bits *memory.Buffer
-	if nulls > 0 {
-		bits = memory.NewBufferBytes(valid.bits)
-	}
-	data := array.NewData(arrow.BinaryTypes.Binary, rows,
-		[]*memory.Buffer{bits, memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(offsets)), memory.NewBufferBytes(values)}, nil, nulls, 0)
-	defer data.Release()
-	return array.NewBinaryData(data), nil
 }

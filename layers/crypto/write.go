@@ -252,7 +252,7 @@ func (w *writing) sealColumn(ctx context.Context, s *sealer, arr arrow.Array, st
 	for _, p := range parts {
 		first, second = append(first, p.cell), append(second, p.companion)
 	}
-	sealed, err := join(first)
+	sealed, err := join(arrow.BinaryTypes.Binary, first)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -260,7 +260,7 @@ func (w *writing) sealColumn(ctx context.Context, s *sealer, arr arrow.Array, st
 	if cell, err = put(arr, s.path[1:], sealed, stored); err != nil {
 		return nil, nil, err
 	}
-	if companion, err = join(second); err != nil {
+	if companion, err = join(arrow.BinaryTypes.Binary, second); err != nil {
 		cell.Release()
 	}
 	return cell, companion, err
