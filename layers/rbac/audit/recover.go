@@ -102,6 +102,13 @@ func scan(path string, from place) (place, cut, error) {
 		return from, cut{}, err
 	}
 	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return from, cut{}, err
+	}
+	if info.Size() < from.size {
+		return from, cut{}, fmt.Errorf("%w: %s has %d bytes, it had %d", core.ErrIntegrity, fileName(from.file), info.Size(), from.size)
+	}
 	if _, err := f.Seek(from.size, io.SeekStart); err != nil {
 		return from, cut{}, err
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/metaxy-go/metaxy/core"
 )
@@ -83,7 +84,6 @@ type checker struct {
 	number int // of the file before
 	file   string
 	line   int
-	last   Record // the record before, for naming it
 }
 
 func newChecker(key Verifier, opts []VerifyOption) (*checker, error) {
@@ -118,7 +118,12 @@ func (c *checker) read(ctx context.Context, path string, last bool) error {
 		return err
 	}
 	defer f.Close()
-	c.file, c.line = filepath.Base(path), 0
+	return c.lines(ctx, filepath.Base(path), f, last)
+}
+
+// lines checks the lines of one file.
+func (c *checker) lines(ctx context.Context, name string, f io.Reader, last bool) error {
+	c.file, c.line = name, 0
 	c.report.Files++
 	number, ok := fileNumber(c.file)
 	if ok && c.number > 0 && number != c.number+1 {
@@ -220,13 +225,7 @@ func (c *checker) count(r Record) {
 		c.report.Closed = r.Checkpoint.Reason == ReasonClose
 	case KindLink:
 	}
-	for i, h := range c.holds {
-		if h == c.report.Head {
-			c.holds = append(c.holds[:i:i], c.holds[i+1:]...)
-			break
-		}
-	}
-	c.last = r
+	c.holds = slices.DeleteFunc(c.holds, func(h Head) bool { return h == c.report.Head })
 }
 
 // done judges the end.
