@@ -30,6 +30,11 @@ func (in inbound) convert(arr arrow.Array) (arrow.Array, error) {
 		if row := invalidText(arr); row >= 0 {
 			return nil, &valueError{row, "is not valid UTF-8"}
 		}
+		if arr.DataType().ID() == arrow.LARGE_STRING {
+			return in.narrow(arr.Data(), arrow.BinaryTypes.String)
+		}
+	case *array.LargeBinary:
+		return in.narrow(a.Data(), arrow.BinaryTypes.Binary)
 	case *array.StringView:
 		return in.views(a.Len(), a.IsNull, func(i int) []byte { return []byte(a.Value(i)) }, arrow.BinaryTypes.String)
 	case *array.BinaryView:
@@ -94,6 +99,41 @@ func invalidText(arr arrow.Array) int {
 	}
 	return -1
 }
+
+// narrow makes 32-bit offsets.
+func (in inbound) narrow(d arrow.ArrayData, t arrow.DataType) (arrow.Array, error) {
+	offsets := memory.NewResizableBuffer(in.mem)
+	defer offsets.Release()
+	offsets.Resize(arrow.Int32Traits.BytesRequired(d.Len() + 1))
+	narrow := arrow.Int32Traits.CastFromBytes(offsets.Bytes())
+	values := memory.NewBufferBytes(nil)
+	if d.Len() > 0 {
+		wide := arrow.Int64Traits.CastFromBytes(d.Buffers()[1].Bytes())[d.Offset() : d.Offset()+d.Len()+1]
+		first, last := wide[0], wide[d.Len()]
+		if last-first > math.MaxInt32 {
+			return nil, errLarge
+		}
+		for i, at := range wide {
+			narrow[i] = int32(at - first)
+		}
+		if d.Buffers()[2] != nil {
+			values = memory.SliceBuffer(d.Buffers()[2], int(first), int(last-first))
+		}
+	} else {
+		clear(narrow)
+	}
+	defer values.Release()
+	valid := in.validity(d)
+	if valid != nil {
+		defer valid.Release()
+	}
+	out := array.NewData(t, d.Len(), []*memory.Buffer{valid, offsets, values}, nil, d.NullN(), 0)
+	defer out.Release()
+	return array.MakeFromData(out), nil
+}
+
+// errLarge is a limit of Arrow's 32-bit offsets, which DuckDB uses.
+var errLarge = fmt.Errorf("%w: a batch with more than 2 GiB in a column; write smaller batches", core.ErrUnsupported)
 
 // reinterpret gives the same bytes another type of the same width.
 func reinterpret(arr arrow.Array, t arrow.DataType) arrow.Array {
@@ -176,7 +216,7 @@ func (in inbound) opaque(arr arrow.Array) (arrow.Array, error) {
 	width := arr.DataType().(arrow.FixedWidthDataType).Bytes()
 	d := arr.Data()
 	if width > 0 && arr.Len() > math.MaxInt32/width {
-		return nil, fmt.Errorf("%w: a batch with more than 2 GiB in a column", core.ErrUnsupported)
+		return nil, errLarge
 	}
 	offsets := memory.NewResizableBuffer(in.mem)
 	defer offsets.Release()

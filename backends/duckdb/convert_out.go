@@ -21,6 +21,9 @@ type outbound struct{ mem memory.Allocator }
 var errTooMany = errors.New("too many distinct values for the dictionary")
 
 func (out outbound) convert(arr arrow.Array, t arrow.DataType) (arrow.Array, error) {
+	if arr.Len() == 0 {
+		return out.empty(t), nil // what came may have no buffers
+	}
 	switch t := t.(type) {
 	case *arrow.NullType:
 		return array.NewNull(arr.Len()), nil
@@ -57,6 +60,47 @@ func (out outbound) convert(arr arrow.Array, t arrow.DataType) (arrow.Array, err
 	}
 	arr.Retain()
 	return arr, nil
+}
+
+// empty makes an array without values. Arrow's builders and MakeArrayOfNull each lack some types.
+func (out outbound) empty(t arrow.DataType) arrow.Array {
+	switch t := t.(type) {
+	case *arrow.NullType:
+		return array.NewNull(0)
+	case arrow.ExtensionType:
+		storage := out.empty(t.StorageType())
+		defer storage.Release()
+		return array.NewExtensionArrayWithStorage(t, storage)
+	case *arrow.DictionaryType:
+		indices, values := out.empty(t.IndexType), out.empty(t.ValueType)
+		defer indices.Release()
+		defer values.Release()
+		return array.NewDictionaryArray(t, indices, values)
+	case *arrow.StructType:
+		children := make([]arrow.Array, t.NumFields())
+		defer func() { releaseAll(children) }()
+		for i, f := range t.Fields() {
+			children[i] = out.empty(f.Type)
+		}
+		return makeStruct(t, 0, nil, 0, children)
+	case *arrow.ListType, *arrow.LargeListType, *arrow.MapType, *arrow.FixedSizeListType:
+		child := out.empty(t.(arrow.ListLikeType).Elem())
+		defer child.Release()
+		buffers := []*memory.Buffer{nil}
+		if t.ID() != arrow.FIXED_SIZE_LIST {
+			offsets := memory.NewResizableBuffer(out.mem)
+			defer offsets.Release()
+			offsets.Resize(arrow.Int64SizeBytes) // one offset of either width
+			clear(offsets.Bytes())
+			buffers = append(buffers, offsets)
+		}
+		d := array.NewData(t, 0, buffers, []arrow.ArrayData{child.Data()}, 0, 0)
+		defer d.Release()
+		return array.MakeFromData(d)
+	}
+	b := array.NewBuilder(out.mem, t)
+	defer b.Release()
+	return b.NewArray()
 }
 
 func (out outbound) halves(arr arrow.Array) (arrow.Array, error) {

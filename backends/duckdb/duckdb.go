@@ -16,12 +16,13 @@
 //
 // The package needs cgo and the build tag duckdb_arrow. Without them it compiles, and Open says what is missing.
 //
-//	store.go     the store and its life        conn.go      connections, statements, transactions
-//	format.go    the tables of schema metaxy   meta.go      what they say about a feature
-//	types.go     how Arrow types are kept      convert*.go  Arrow arrays to what is kept and back
-//	write.go     Write                         ingest.go    rows on their way in
-//	read.go      Read                          pages.go     rows on their way out
-//	resolve.go   Resolve                       evolve.go    Evolve
+//	store.go    the store and its life         conn.go      connections, statements, transactions
+//	format.go   the tables of schema metaxy    meta.go      what they say about a feature
+//	types.go    how Arrow types are kept       convert*.go  Arrow arrays to what is kept and back; zeros.go: what DuckDB loses
+//	write.go    Write: intake.go takes the rows, claim.go begins the transaction, insert.go streams into it, commit.go ends it
+//	read.go     Read: statement.go writes the SQL, pages.go runs it in ranges, assembly.go makes batches
+//	resolve.go  Resolve: resolve_side.go describes the tables, increment.go and split.go make the answer, sink.go holds it
+//	evolve.go   Evolve
 package duckdb
 
 import (

@@ -35,6 +35,10 @@ func (s *store) evolve(ctx context.Context, req core.EvolveRequest) (core.Info, 
 		if err := c.begin(ctx); err != nil {
 			return err
 		}
+		// A write of another store in this process, if there is one under way, conflicts here.
+		if _, err := c.exec(ctx, "UPDATE metaxy.features SET claims = claims + 1 WHERE key = ?", string(req.Key)); err != nil {
+			return err
+		}
 		m, err := s.load(ctx, c, req.Key)
 		if err != nil {
 			return err

@@ -34,7 +34,8 @@ CREATE TABLE metaxy.features (
 	escapes BOOLEAN NOT NULL,         -- some data version holds "|" or "\"
 	zeros BOOLEAN NOT NULL,           -- some row has a negative zero
 	created TIMESTAMP,
-	modified TIMESTAMP
+	modified TIMESTAMP,
+	claims BIGINT NOT NULL            -- counted up by every writer before it does anything, so that two of them conflict
 );
 CREATE TABLE metaxy.commits (
 	key VARCHAR NOT NULL,

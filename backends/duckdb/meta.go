@@ -22,6 +22,7 @@ import (
 type meta struct {
 	key            core.FeatureKey
 	schema         *arrow.Schema
+	encoded        []byte   // the schema as it was loaded
 	columns        []string // names in the table, by field of the schema
 	id             []string
 	schemaVersion  int
@@ -83,15 +84,14 @@ func (s *store) loadAll(ctx context.Context, c *conn, prefix string) ([]*meta, e
 func scanMeta(row []driver.Value) (*meta, error) {
 	m := &meta{}
 	var key, columns, id string
-	var schema []byte
 	var version int32
-	err := scan(row, &key, &schema, &columns, &id, &version, &m.featureVersion, &m.generation, &m.live, &m.total, &m.tombstones, &m.superseded,
+	err := scan(row, &key, &m.encoded, &columns, &id, &version, &m.featureVersion, &m.generation, &m.live, &m.total, &m.tombstones, &m.superseded,
 		&m.bytes, &m.escapes, &m.zeros, &m.created, &m.modified)
 	if err != nil {
 		return nil, err
 	}
 	m.key, m.schemaVersion = core.FeatureKey(key), int(version)
-	if m.schema, err = decodeSchema(schema); err == nil {
+	if m.schema, err = decodeSchema(m.encoded); err == nil {
 		err = json.Unmarshal([]byte(columns), &m.columns)
 	}
 	if err == nil {
@@ -218,7 +218,11 @@ func decodeSchema(b []byte) (*arrow.Schema, error) {
 		return nil, err
 	}
 	defer r.Release()
-	return r.Schema(), nil
+	fields := r.Schema().Fields()
+	for i := range fields {
+		fields[i] = asConstructed(fields[i])
+	}
+	return arrow.NewSchema(fields, nil), nil
 }
 
 func encodeJSON[T any](v T) string {

@@ -28,30 +28,9 @@ func (st *statement) pages(ctx context.Context, c *conn, deliver func(*assembly)
 	for from := int64(0); from < st.rows; {
 		to := min(from+step, st.rows)
 		sql := st.sql + " WHERE " + conjunction(fmt.Sprintf("t.rowid >= %d AND t.rowid < %d", from, to), st.where)
-		r, err := c.query(ctx, sql)
-		if err != nil {
+		got, more, err := st.page(ctx, c, sql, perBatch, &a, deliver)
+		if err != nil || !more {
 			return err
-		}
-		var got int64
-		for r.Next() {
-			b := r.RecordBatch()
-			got += b.NumRows()
-			b.Retain()
-			a.batches = append(a.batches, b)
-			if a.rows += b.NumRows(); a.rows < perBatch {
-				continue
-			}
-			more, err := deliver(&a)
-			a.clear()
-			if err != nil || !more {
-				r.Release()
-				return err
-			}
-		}
-		err = r.Err()
-		r.Release()
-		if err != nil {
-			return failure(ctx, err)
 		}
 		switch from = to; {
 		case got < want/4:
@@ -65,4 +44,31 @@ func (st *statement) pages(ctx context.Context, c *conn, deliver func(*assembly)
 	}
 	_, err := deliver(&a)
 	return err
+}
+
+// page runs one statement. Whichever way the consumer leaves, by a panic too, the result is released: DuckDB would otherwise keep the file.
+func (st *statement) page(ctx context.Context, c *conn, sql string, perBatch int64, a *assembly, deliver func(*assembly) (bool, error)) (got int64, more bool, err error) {
+	r, err := c.query(ctx, sql)
+	if err != nil {
+		return 0, false, err
+	}
+	defer r.Release()
+	for r.Next() {
+		b := r.RecordBatch()
+		got += b.NumRows()
+		b.Retain()
+		a.batches = append(a.batches, b)
+		if a.rows += b.NumRows(); a.rows < perBatch {
+			continue
+		}
+		more, err := deliver(a)
+		a.clear()
+		if err != nil || !more {
+			return got, false, err
+		}
+	}
+	if err := r.Err(); err != nil {
+		return got, false, failure(ctx, err)
+	}
+	return got, true, nil
 }

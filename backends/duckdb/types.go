@@ -83,7 +83,10 @@ func keep(t arrow.DataType) (kept, error) {
 		return keep(t.StorageType())
 	case *arrow.ListType, *arrow.LargeListType, *arrow.FixedSizeListType:
 		elem, err := keep(t.(arrow.ListLikeType).Elem())
-		return kept{elem.sql + "[]", arrow.ListOf(elem.typ)}, err
+		if err != nil {
+			return kept{}, err
+		}
+		return kept{elem.sql + "[]", arrow.ListOf(elem.typ)}, nil
 	case *arrow.MapType:
 		k, err := keep(t.KeyType())
 		if err != nil {
@@ -165,4 +168,35 @@ func fieldNames(t *arrow.StructType) []string {
 		names[i] = f.Name
 	}
 	return names
+}
+
+// asConstructed makes a field that came out of IPC what arrow's constructors make. arrow.TypeEqual compares large lists with reflect.DeepEqual,
+// to which the name of a map's hidden struct and metadata without entries are differences.
+func asConstructed(f arrow.Field) arrow.Field {
+	if f.Metadata.Len() == 0 {
+		f.Metadata = arrow.Metadata{}
+	}
+	switch t := f.Type.(type) {
+	case *arrow.ListType:
+		f.Type = arrow.ListOfField(asConstructed(t.ElemField()))
+	case *arrow.LargeListType:
+		f.Type = arrow.LargeListOfField(asConstructed(t.ElemField()))
+	case *arrow.FixedSizeListType:
+		f.Type = arrow.FixedSizeListOfField(t.Len(), asConstructed(t.ElemField()))
+	case *arrow.StructType:
+		fields := t.Fields()
+		for i := range fields {
+			fields[i] = asConstructed(fields[i])
+		}
+		f.Type = arrow.StructOf(fields...)
+	case *arrow.MapType:
+		key, item := asConstructed(t.KeyField()), asConstructed(t.ItemField())
+		made := arrow.MapOfWithMetadata(key.Type, key.Metadata, item.Type, item.Metadata)
+		if !item.Nullable {
+			made = arrow.MapOfFields(key, item)
+		}
+		made.KeysSorted = t.KeysSorted
+		f.Type = made
+	}
+	return f
 }

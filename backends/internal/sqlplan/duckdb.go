@@ -156,6 +156,3 @@ func (DuckDB) IDText(t arrow.DataType, sql string) (string, bool) {
 func (DuckDB) Aggregate(sql, order string) string {
 	return "string_agg(" + sql + ", '|' ORDER BY " + order + ")"
 }
-
-// NotDistinct is equality for which NULL equals NULL.
-func (DuckDB) NotDistinct(a, b string) string { return a + " IS NOT DISTINCT FROM " + b }

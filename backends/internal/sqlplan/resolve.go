@@ -65,14 +65,18 @@ func Resolve(d Dialect, in Input) string {
 	}
 	differs := make([]string, n)
 	for i := range n {
-		differs[i] = w.differs(i)
-		columns = append(columns, fmt.Sprintf("%s AS d%d", differs[i], i))
+		differs[i] = fmt.Sprintf("e.v%d IS DISTINCT FROM h.v%d", i, i)
+		if n == 1 {
+			columns = append(columns, "TRUE AS d0") // a stale sample differs in something
+		} else {
+			columns = append(columns, fmt.Sprintf("(%s) AS d%d", differs[i], i))
+		}
 	}
 	status = fmt.Sprintf("CASE WHEN e.k0 IS NULL THEN %d WHEN h.k0 IS NULL THEN %s ELSE %d END", Orphaned, status, Stale)
 	return "WITH " + strings.Join(w.ctes, ",\n") +
 		"\nSELECT CAST(" + status + " AS TINYINT) AS s, " + list(columns) +
 		"\nFROM e FULL OUTER JOIN h ON " + w.meet() +
-		"\nWHERE e.k0 IS NULL OR h.k0 IS NULL OR " + strings.Join(differs, " OR ")
+		"\nWHERE " + strings.Join(differs, " OR ") + " OR e.k0 IS NULL" // an expected version is never null, one that is held may be
 }
 
 // Orphans writes a statement for the rows held whose parent is not expected, with these columns of the table.
@@ -367,8 +371,4 @@ func (w *resolveWriter) meet() string {
 		conditions = append(conditions, "e.m = h.m")
 	}
 	return strings.Join(conditions, " AND ")
-}
-
-func (w *resolveWriter) differs(i int) string {
-	return fmt.Sprintf("(NOT %s)", w.d.NotDistinct(fmt.Sprintf("e.v%d", i), fmt.Sprintf("h.v%d", i)))
 }

@@ -40,8 +40,6 @@ type Dialect interface {
 	IDText(t arrow.DataType, sql string) (text string, ok bool)
 	// Aggregate joins the texts of a group with "|", ordered bytewise by another text.
 	Aggregate(sql, order string) string
-	// NotDistinct is equality for which NULL equals NULL.
-	NotDistinct(a, b string) string
 }
 
 // list joins with commas.

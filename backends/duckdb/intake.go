@@ -4,11 +4,9 @@ package duckdb
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"slices"
-	"sync/atomic"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -119,13 +117,6 @@ func (in *intake) versions(a *array.Struct) (arrow.Array, error) {
 		if err != nil {
 			return nil, err
 		}
-		if large, ok := child.(*array.LargeString); ok {
-			child, err = in.in.views(large.Len(), large.IsNull, func(i int) []byte { return []byte(large.Value(i)) }, arrow.BinaryTypes.String)
-			large.Release()
-			if err != nil {
-				return nil, err
-			}
-		}
 		children = append(children, child)
 		if texts, ok := child.(interface{ ValueBytes() []byte }); ok && !in.escapes {
 			b := texts.ValueBytes()
@@ -160,133 +151,3 @@ func (in *intake) sum() string {
 
 // duplicates reports whether two ids may be the same: their hashes are.
 func (in *intake) duplicates() bool { return hasRepeat(in.hashes) }
-
-// hasRepeat finds two equal numbers; it reorders them.
-func hasRepeat(hashes []uint64) bool {
-	const bits = 11
-	n := len(hashes)
-	if n < 1<<14 {
-		slices.Sort(hashes)
-		return adjacent(hashes)
-	}
-	// Into buckets by the upper bits, each of which fits in a cache.
-	var ends [1<<bits + 1]int
-	for _, h := range hashes {
-		ends[h>>(64-bits)+1]++
-	}
-	for i := range 1 << bits {
-		ends[i+1] += ends[i]
-	}
-	sorted := make([]uint64, n)
-	next := ends
-	for _, h := range hashes {
-		b := h >> (64 - bits)
-		sorted[next[b]] = h
-		next[b]++
-	}
-	for i := range 1 << bits {
-		bucket := sorted[ends[i]:ends[i+1]]
-		slices.Sort(bucket)
-		if adjacent(bucket) {
-			return true
-		}
-	}
-	return false
-}
-
-func adjacent(sorted []uint64) bool {
-	for i := 1; i < len(sorted); i++ {
-		if sorted[i] == sorted[i-1] {
-			return true
-		}
-	}
-	return false
-}
-
-// sizeOf is the bytes of what an array shows.
-func sizeOf(arr arrow.Array) (n int64) {
-	switch a := arr.(type) {
-	case *array.Struct:
-		for i := range a.NumField() {
-			n += sizeOf(a.Field(i))
-		}
-		return n + int64(arr.Len()+7)/8
-	case *array.Dictionary:
-		return sizeOf(a.Indices()) + sizeOf(a.Dictionary())
-	case array.ExtensionArray:
-		return sizeOf(a.Storage())
-	case array.ListLike:
-		if a.Len() == 0 {
-			return 0
-		}
-		from, _ := a.ValueOffsets(0)
-		_, to := a.ValueOffsets(a.Len() - 1)
-		shown := array.NewSlice(a.ListValues(), from, max(from, to))
-		defer shown.Release()
-		return sizeOf(shown) + 4*int64(a.Len())
-	case interface{ ValueBytes() []byte }:
-		return int64(len(a.ValueBytes())) + 4*int64(arr.Len())
-	}
-	if t, ok := arr.DataType().(arrow.FixedWidthDataType); ok {
-		return int64(arr.Len()) * int64(t.BitWidth()) / 8
-	}
-	for _, b := range arr.Data().Buffers() {
-		if b != nil {
-			n += int64(b.Len())
-		}
-	}
-	return n
-}
-
-// inlet is a RecordReader that is fed from another goroutine: DuckDB pulls on threads of its own.
-type inlet struct {
-	ctx    context.Context
-	schema *arrow.Schema
-	feed   chan arrow.RecordBatch
-	batch  arrow.RecordBatch
-	abort  atomic.Pointer[error] // set before feed is closed
-}
-
-var _ array.RecordReader = (*inlet)(nil)
-
-func newInlet(ctx context.Context, schema *arrow.Schema) *inlet {
-	return &inlet{ctx: ctx, schema: schema, feed: make(chan arrow.RecordBatch, 1)}
-}
-
-func (r *inlet) Schema() *arrow.Schema { return r.schema }
-
-func (r *inlet) Next() bool {
-	if r.batch != nil {
-		r.batch.Release()
-		r.batch = nil
-	}
-	select {
-	case b, ok := <-r.feed:
-		r.batch = b
-		return ok
-	case <-r.ctx.Done():
-		return false
-	}
-}
-
-func (r *inlet) RecordBatch() arrow.RecordBatch { return r.batch }
-
-// Record is the older name of RecordBatch, which the interface still asks for.
-func (r *inlet) Record() arrow.RecordBatch { return r.batch }
-
-func (r *inlet) Err() error {
-	if e := r.abort.Load(); e != nil {
-		return *e
-	}
-	return r.ctx.Err()
-}
-
-func (r *inlet) Retain() {}
-
-// Release lets go of what was not read.
-func (r *inlet) Release() {
-	if r.batch != nil {
-		r.batch.Release()
-		r.batch = nil
-	}
-}

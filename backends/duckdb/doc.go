@@ -1,2 +1,0 @@
-// Package duckdb keeps feature metadata in a DuckDB database: one file, no server.
-package duckdb
