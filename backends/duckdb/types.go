@@ -13,7 +13,7 @@ import (
 )
 
 // dialect writes SQL.
-var dialect sqlplan.DuckDB
+var dialect = sqlplan.DuckDB{}
 
 // Columns of a feature's table beside those of its schema, first in the table.
 const (

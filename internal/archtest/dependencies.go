@@ -26,7 +26,7 @@ var owners = map[string][]string{
 	"github.com/duckdb/duckdb-go":        {"backends/duckdb", "bench"}, // bench: the hand-written SQL to compare with
 	"github.com/spf13":                   {"cmd"},
 	"github.com/schollz/progressbar/v3":  {"cmd"},
-	"go.uber.org/zap":                    {"layers/logging", "compose/config", "cmd", "examples", "bench", tests},
+	"go.uber.org/zap":                    {"layers/logging", "layers/rbac/audit", "compose/config", "cmd", "examples", "bench", tests},
 	"github.com/zeebo/xxh3":              {"backends", tests},
 	"github.com/rivo/uniseg":             {"rowio"},
 	"github.com/failsafe-go/failsafe-go": {"layers/retry"},
