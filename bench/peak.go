@@ -29,7 +29,7 @@ func jobs() map[string]func(ctx context.Context, file string, n int64) error {
 
 // childRead streams a filtered read: half of the rows, all columns.
 func childRead(ctx context.Context, file string, n int64) error {
-	s, err := duckdb.Open(ctx, file, duckdb.MemoryLimit(512<<20), duckdb.TempDirectory(filepath.Dir(file)))
+	s, err := duckdb.Open(ctx, file, duckdb.MemoryLimit(128<<20), duckdb.TempDirectory(filepath.Dir(file)))
 	if err != nil {
 		return err
 	}
@@ -51,7 +51,7 @@ func childResolve(ctx context.Context, file string, n int64) error {
 	if err != nil {
 		return err
 	}
-	s, err := duckdb.Open(ctx, file, duckdb.MemoryLimit(512<<20), duckdb.TempDirectory(filepath.Dir(file)))
+	s, err := duckdb.Open(ctx, file, duckdb.MemoryLimit(128<<20), duckdb.TempDirectory(filepath.Dir(file)))
 	if err != nil {
 		return err
 	}
@@ -147,6 +147,6 @@ func (b *bench) memoryTable(ctx context.Context) (*section, error) {
 		out.add(cells...)
 		b.log("memory %v", cells)
 	}
-	out.note("The highest resident memory (VmHWM) of a process that does nothing else, DuckDB's memory_limit at 512 MiB for its share. Graph simple, phase stale. Wanted: flat in N.")
+	out.note("The highest resident memory (VmHWM) of a process that does nothing else, DuckDB's memory_limit at 128 MiB for its share. Graph simple, phase stale. Wanted: flat in N.")
 	return out, nil
 }
