@@ -27,11 +27,11 @@ func TestSameAsCasbin(t *testing.T) {
 			if r.IntN(8) == 0 {
 				subject = rbac.Everyone
 			}
-			make := rbac.Permit
+			rule := rbac.Permit
 			if r.IntN(4) == 0 {
-				make = rbac.Forbid
+				rule = rbac.Forbid
 			}
-			rules = append(rules, make(subject, pattern, pick(append(acts, "*", "*")...)))
+			rules = append(rules, rule(subject, pattern, pick(append(acts, "*", "*")...)))
 		}
 		for range r.IntN(12) {
 			if a, b := r.IntN(6), r.IntN(6); r.IntN(2) == 0 {

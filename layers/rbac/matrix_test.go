@@ -340,7 +340,8 @@ func (m *matrix) resolved(id identity.Identity, key core.FeatureKey, column, nam
 		}
 	}
 	for _, l := range got {
-		have = append(have, l[:strings.Index(l, " data_version=")])
+		ids, _, _ := strings.Cut(l, " data_version=")
+		have = append(have, ids)
 	}
 	m.same(id, "resolve "+string(key), want, have)
 }

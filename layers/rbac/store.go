@@ -75,7 +75,7 @@ func (s *store) List(ctx context.Context, req core.ListRequest) iter.Seq2[core.I
 // list records its outcome on every path out of the loop.
 func (s *store) list(ctx context.Context, c *calling, req core.ListRequest, yield func(core.Info, error) bool) {
 	end := ending{c: c, stopped: true}
-	defer end.record()
+	defer func() { _ = end.record() }()
 	for info, err := range s.next.List(ctx, req) {
 		if err != nil {
 			end.err, end.stopped = err, false
