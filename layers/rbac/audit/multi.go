@@ -50,7 +50,7 @@ func (m *Multi) Record(ctx context.Context, e rbac.Event) error {
 	switch {
 	case len(m.recorders) == 0:
 		return errNone
-	case m.all || len(errs) == len(m.recorders):
+	case len(errs) > 0 && m.all, len(errs) == len(m.recorders):
 		// One sentinel, whatever those of the recorders are.
 		return fmt.Errorf("audit: %w: %s", core.ErrUnavailable, strings.ReplaceAll(errors.Join(errs...).Error(), "\n", "; "))
 	}
