@@ -142,7 +142,7 @@ func (w *writer) prepare() error {
 		args := []any{blob, encodeJSON(columns), encodeJSON(w.req.Plan.Feature.ID), string(key)}
 		n, err = w.c.exec(w.ctx, "UPDATE metaxy.features SET claims = claims + 1, arrow_schema = ?, columns = ?, id = ? WHERE key = ? AND generation = 0", args...)
 		if err == nil && n == 0 {
-			_, err = w.c.exec(w.ctx, "INSERT INTO metaxy.features ("+metaColumns+", claims) VALUES (?4, ?1, ?2, ?3, 1, '', 0, 0, 0, 0, 0, 0, false, false, NULL, NULL, 0)", args...)
+			_, err = w.c.exec(w.ctx, "INSERT INTO metaxy.features ("+metaColumns+", claims) VALUES (?4, ?1, ?2, ?3, 1, '', 0, 0, 0, 0, 0, 0, ?5, ?5, ?6, ?6, 0)", append(args, false, nil)...)
 		}
 	}
 	if err == nil {

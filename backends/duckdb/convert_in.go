@@ -62,9 +62,9 @@ func (in inbound) convert(arr arrow.Array) (arrow.Array, error) {
 	case array.ExtensionArray:
 		return in.convert(a.Storage())
 	case *array.Map:
-		return in.list(a.Data(), a.DataType().(*arrow.MapType).Elem())
+		return in.list(a.Data())
 	case *array.List, *array.LargeList:
-		return in.list(arr.Data(), arr.DataType().(arrow.ListLikeType).Elem())
+		return in.list(arr.Data())
 	case *array.FixedSizeList:
 		return in.fixedList(a)
 	case *array.Struct:

@@ -1,6 +1,7 @@
 package duckdb
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -12,7 +13,7 @@ import (
 
 // list converts what has offsets and one child: lists and maps. The child is cut to what the offsets show, since a slice's child holds the
 // elements of its neighbours too.
-func (in inbound) list(d arrow.ArrayData, elem arrow.DataType) (arrow.Array, error) {
+func (in inbound) list(d arrow.ArrayData) (arrow.Array, error) {
 	n := d.Len()
 	at := func(i int) int64 { return 0 }
 	if n > 0 {
@@ -117,7 +118,7 @@ func makeStruct(t *arrow.StructType, n int, valid *memory.Buffer, nulls int, chi
 
 // outer forgets the place of an element: rows are counted by the column.
 func outer(err error) error {
-	if v, ok := err.(*valueError); ok {
+	if v := (*valueError)(nil); errors.As(err, &v) {
 		return &valueError{-1, v.why}
 	}
 	return err

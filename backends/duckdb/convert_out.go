@@ -141,7 +141,7 @@ func (out outbound) wide(arr arrow.Array, t arrow.DataType) arrow.Array {
 }
 
 func (out outbound) views(arr arrow.Array, t arrow.DataType) (arrow.Array, error) {
-	value := func(int) []byte { return nil }
+	var value func(int) []byte
 	switch a := arr.(type) {
 	case *array.String:
 		value = func(i int) []byte { return []byte(a.Value(i)) }

@@ -84,7 +84,7 @@ func translate(err error) error {
 	case is("Invalid unicode", "invalid unicode", "Invalid UTF"):
 		return made(core.ErrInvalid, "a text is not valid UTF-8")
 	}
-	switch e.Type {
+	switch e.Type { //nolint:exhaustive // the others all mean the same to a caller
 	case duckdb.ErrorTypeOutOfMemory:
 		return made(core.ErrUnavailable, "the memory limit is too low for this: "+firstLine(e.Msg))
 	case duckdb.ErrorTypeIO, duckdb.ErrorTypeFatal, duckdb.ErrorTypeConnection, duckdb.ErrorTypeInterrupt:

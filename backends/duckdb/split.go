@@ -4,6 +4,7 @@ package duckdb
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -54,7 +55,7 @@ func (o *outputs) split(ctx context.Context, a *assembly) error {
 // add makes a batch of some rows, or two when a dictionary has too many values.
 func (o *outputs) add(ctx context.Context, which int, joined []arrow.Array, rows []int64) error {
 	batch, err := o.batch(ctx, which, joined, rows)
-	if err == errTooMany && len(rows) > 1 {
+	if errors.Is(err, errTooMany) && len(rows) > 1 {
 		if err := o.add(ctx, which, joined, rows[:len(rows)/2]); err != nil {
 			return err
 		}

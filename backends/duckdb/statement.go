@@ -153,17 +153,17 @@ func pushable(schema *arrow.Schema, place func(string) (string, bool)) sqlplan.C
 			}
 			sql, t = dialect.Field(sql, structNames(st)[i]), st.Field(i).Type
 		}
-		return sqlplan.Column{SQL: sql, Type: t}, ok && comparable(t)
+		return sqlplan.Column{SQL: sql, Type: t}, ok && orderable(t)
 	}
 }
 
-// comparable reports whether a filter on what is kept of a type means the same as on the type.
-func comparable(t arrow.DataType) bool {
+// orderable reports whether a filter on what is kept of a type means the same as on the type.
+func orderable(t arrow.DataType) bool {
 	switch t := t.(type) {
 	case arrow.ExtensionType:
-		return comparable(t.StorageType())
+		return orderable(t.StorageType())
 	case *arrow.DictionaryType:
-		return comparable(t.ValueType)
+		return orderable(t.ValueType)
 	case *arrow.NullType, *arrow.Decimal256Type:
 		return false
 	case *arrow.Decimal32Type, *arrow.Decimal64Type, *arrow.Decimal128Type:

@@ -137,8 +137,8 @@ func position(t arrow.DataType, l expr.Literal) (rat *big.Rat, special float64, 
 		high.Sub(high, big.NewInt(1))
 		return rat, special, new(big.Int).Neg(high), high, ok
 	}
-	unit, clock := time.Duration(0), expr.LiteralTimestamp
-	bits := 64
+	var unit time.Duration
+	clock, bits := expr.LiteralTimestamp, 64
 	switch t := t.(type) {
 	case *arrow.Date32Type:
 		unit, bits = 24*time.Hour, 32

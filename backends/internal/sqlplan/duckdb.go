@@ -143,6 +143,7 @@ func (DuckDB) IDText(t arrow.DataType, sql string) (string, bool) {
 			return "epoch_ns(" + sql + ")::VARCHAR", true
 		case arrow.Microsecond:
 			return "epoch_us(" + sql + ")::VARCHAR", true
+		case arrow.Second, arrow.Millisecond: // DuckDB's epoch would give a fraction
 		}
 		return "", false
 	case arrow.BOOL, arrow.INT8, arrow.INT16, arrow.INT32, arrow.INT64, arrow.UINT8, arrow.UINT16, arrow.UINT32, arrow.UINT64,
