@@ -166,7 +166,6 @@ func (r *reading) open(ctx context.Context, b arrow.RecordBatch, first int64) (a
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	core.Share(b)
 	rows, err := newRowBinder(b, r.ids)
 	if err != nil {
 		return nil, err

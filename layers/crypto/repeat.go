@@ -31,6 +31,13 @@ func (f *fingerprint) like() *fingerprint { return &fingerprint{seeds: f.seeds} 
 
 func (f *fingerprint) same(g *fingerprint) bool { return f.sums == g.sums && f.rows == g.rows }
 
+// addOf is add for a batch that others may be reading.
+func (f *fingerprint) addOf(b arrow.RecordBatch) error {
+	own := b.NewSlice(0, b.NumRows())
+	defer own.Release()
+	return f.add(own)
+}
+
 // add adds the rows of a batch: columns by name, "data_version" without the
 // containers that a row lacks.
 func (f *fingerprint) add(b arrow.RecordBatch) error {
@@ -90,7 +97,7 @@ func (s *store) repeated(ctx context.Context, w *writing, conflict error) (core.
 		now = newFingerprint()
 		for b, err := range w.req.Rows.All() {
 			if err == nil {
-				err = now.add(b)
+				err = now.addOf(b)
 			}
 			if err != nil {
 				return core.Commit{}, core.WrapError(core.OpWrite, w.req.Key(), name, err)
@@ -124,7 +131,7 @@ func (s *store) printOf(ctx context.Context, w *writing, c core.Commit, like *fi
 	}
 	for b, err := range rows.All() {
 		if err == nil {
-			err = then.add(b)
+			err = then.addOf(b)
 		}
 		if err != nil {
 			return nil, reissue(core.OpWrite, w.req.Key(), err)

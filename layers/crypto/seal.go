@@ -11,6 +11,9 @@ import (
 // type, and 53 of AES-CTR-HMAC.
 const mostOverhead = 2 + 1 + 53
 
+// mostRepeated bounds how many deterministic values a goroutine remembers.
+const mostRepeated = 4096
+
 // purposes of derived keys and associated data.
 const (
 	purposeCell   = "cell"
@@ -59,6 +62,10 @@ func (s *sealer) seal(v value, rows *rowBinder, who *subjectColumn, lo, hi int) 
 	plain := make([]byte, 0, 256)
 	ad := append(make([]byte, 0, 512), s.head...)
 	rowAD := append([]byte(nil), s.rowHead...)
+	var repeated map[string][]byte
+	if s.mode == modeDeterministic {
+		repeated = map[string][]byte{}
+	}
 	for row := lo; row < hi; row++ {
 		null := v.null(row)
 		if null && !s.hideNulls() || rows.tombstone(row) {
@@ -83,9 +90,14 @@ func (s *sealer) seal(v value, rows *rowBinder, who *subjectColumn, lo, hi int) 
 		if s.mode == modeRandom {
 			ad = rows.append(ad, row)
 		}
-		sealed, err := cipher.Encrypt(plain, ad)
-		if err != nil {
-			return nil, nil, err
+		sealed, known := repeated[string(plain)]
+		if !known {
+			if sealed, err = cipher.Encrypt(plain, ad); err != nil {
+				return nil, nil, err
+			}
+			if repeated != nil && len(repeated) < mostRepeated {
+				repeated[string(plain)] = sealed
+			}
 		}
 		cell.data = append(cell.data, sealed...)
 		cell.end(true)

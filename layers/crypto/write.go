@@ -12,9 +12,6 @@ import (
 	"github.com/metaxy-go/metaxy/layers/crypto/keys"
 )
 
-// batchRows is how many rows are encrypted or decrypted at a time at most.
-const batchRows = 1 << 16
-
 // Write encrypts the protected columns on their way down. Tombstones hold ids
 // alone and pass.
 func (s *store) Write(ctx context.Context, req core.WriteRequest) (core.Commit, error) {
@@ -141,7 +138,7 @@ func (w *writing) rows(ctx context.Context) core.Rows {
 				err = ctx.Err()
 			}
 			if err == nil && w.print != nil {
-				err = w.print.add(b)
+				err = w.print.addOf(b)
 			}
 			if err != nil {
 				yield(nil, err)
@@ -168,35 +165,6 @@ func (w *writing) sealAll(ctx context.Context, b arrow.RecordBatch, yield func(a
 		}
 	}
 	return true
-}
-
-// pieces applies f to a batch, or to parts of it where it is too large, and
-// releases what f returns.
-func pieces(b arrow.RecordBatch, f func(arrow.RecordBatch) (arrow.RecordBatch, error)) func(func(arrow.RecordBatch, error) bool) {
-	return func(yield func(arrow.RecordBatch, error) bool) {
-		var do func(lo, hi int64) bool
-		do = func(lo, hi int64) bool {
-			if hi-lo > batchRows {
-				return do(lo, lo+batchRows) && do(lo+batchRows, hi)
-			}
-			piece := b.NewSlice(lo, hi)
-			defer piece.Release()
-			out, err := f(piece)
-			if errors.Is(err, errTooMany) && hi-lo > 1 {
-				return do(lo, (lo+hi)/2) && do((lo+hi)/2, hi)
-			}
-			if errors.Is(err, errTooMany) {
-				err = invalidf("a single value is too large")
-			}
-			if err != nil {
-				yield(nil, err)
-				return false
-			}
-			defer out.Release()
-			return yield(out, nil)
-		}
-		do(0, b.NumRows())
-	}
 }
 
 // seal encrypts one batch.
@@ -235,7 +203,6 @@ func (w *writing) sealColumn(ctx context.Context, s *sealer, arr arrow.Array, st
 		return nil, nil, err
 	}
 	defer inner.Release()
-	core.ShareArray(inner)
 	v, err := valueOf(inner)
 	if err != nil {
 		return nil, nil, err
