@@ -74,7 +74,7 @@ func video(id string, n int) []any {
 	return row
 }
 
-// videos are rows of VideoSchema with ids s000, s001, …
+// videos are rows of VideoSchema with the ids s000, s001 and so on.
 func videos(from, to int) [][]any {
 	var rows [][]any
 	for i := from; i < to; i++ {
