@@ -53,7 +53,7 @@ func BenchmarkRaw(b *testing.B) {
 			key := make([]byte, 32)
 			block, _ := aes.NewCipher(key)
 			gcm, _ := cipher.NewGCM(block)
-			head := appendHead(nil, purposeCell, keys.AES256GCM, 1, "video/raw", "text")
+			head := newHead(purposeCell, keys.AES256GCM, 1, "video/raw", "text")
 			b.ReportAllocs()
 			for b.Loop() {
 				for range benchBatch1M {

@@ -23,10 +23,10 @@ const cellHead = 2
 // cellLeast is the length of the shortest thing that can name a key.
 const cellLeast = cellHead + 5
 
-// appendHead begins the associated data of a value: everything but its row.
+// newHead begins the associated data of a value: everything but its row.
 // Each part has its length before it, so no two lists of parts look alike.
-func appendHead(dst []byte, purpose string, a keys.Algorithm, key uint32, feature core.FeatureKey, bound string) []byte {
-	dst = appendPart(dst, "metaxy/crypto")
+func newHead(purpose string, a keys.Algorithm, key uint32, feature core.FeatureKey, bound string) []byte {
+	dst := appendPart(nil, "metaxy/crypto")
 	dst = appendPart(dst, purpose)
 	dst = append(dst, cellVersion, byte(a))
 	dst = binary.BigEndian.AppendUint32(dst, key)

@@ -32,7 +32,7 @@ func (t *translator) candidates(c *column, l expr.Literal) ([]expr.Literal, bool
 			if err != nil {
 				return nil, false, err
 			}
-			sealed, err := cipher.Encrypt(plain, appendHead(nil, purposeCell, keys.AES256SIV, key, t.feature, c.bound))
+			sealed, err := cipher.Encrypt(plain, newHead(purposeCell, keys.AES256SIV, key, t.feature, c.bound))
 			if err != nil {
 				return nil, false, err
 			}

@@ -57,7 +57,7 @@ func (l *lens) with(met *opened, purpose string, a keys.Algorithm, key uint32) e
 			return err
 		}
 	}
-	o.head = appendHead(nil, purpose, a, key, l.feature, l.bound)
+	o.head = newHead(purpose, a, key, l.feature, l.bound)
 	*met = o
 	return nil
 }

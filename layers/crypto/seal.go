@@ -36,7 +36,7 @@ type sealer struct {
 
 func newSealer(c *column, ring *keys.Ring, key uint32, feature core.FeatureKey) (*sealer, error) {
 	s := &sealer{column: c, key: key, ring: ring, feature: feature, algorithm: c.algorithm()}
-	s.head = appendHead(nil, purposeCell, s.algorithm, key, feature, c.bound)
+	s.head = newHead(purposeCell, s.algorithm, key, feature, c.bound)
 	var err error
 	if c.subject == "" {
 		if s.cipher, err = ring.Cipher(s.algorithm, key, cellScope(feature, c, "")); err != nil {
@@ -44,7 +44,7 @@ func newSealer(c *column, ring *keys.Ring, key uint32, feature core.FeatureKey) 
 		}
 	}
 	if c.hasSeal() {
-		s.rowHead = appendHead(nil, purposeRow, keys.AES256GCM, key, feature, c.bound)
+		s.rowHead = newHead(purposeRow, keys.AES256GCM, key, feature, c.bound)
 		s.row, err = ring.Cipher(keys.AES256GCM, key, keys.Scope{Purpose: purposeRow, Feature: string(feature), Column: c.bound})
 	}
 	return s, err
@@ -132,7 +132,7 @@ func beacon(ring *keys.Ring, key uint32, feature core.FeatureKey, c *column, pla
 	if err != nil {
 		return nil, err
 	}
-	bits := binary.BigEndian.Uint32(h) >> (32 - c.mark.beacon)
+	bits := binary.BigEndian.Uint32(h) >> (32 - c.beacon)
 	out := binary.BigEndian.AppendUint32(nil, bits)
-	return out[4-(c.mark.beacon+7)/8:], nil
+	return out[4-(c.beacon+7)/8:], nil
 }

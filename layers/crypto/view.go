@@ -44,17 +44,6 @@ type view struct {
 	bare    []string // columns that a rule names and that are stored in the clear
 }
 
-// find gives the protected columns at or below a top-level column.
-func (v *view) find(top string) []*column {
-	var out []*column
-	for _, c := range v.columns {
-		if c.path[0] == top {
-			out = append(out, c)
-		}
-	}
-	return out
-}
-
 // newColumn completes a mark.
 func newColumn(m mark, rules []*rule) (*column, error) {
 	c := &column{mark: m}

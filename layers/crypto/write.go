@@ -67,9 +67,9 @@ func (s *store) planWrite(ctx context.Context, req core.WriteRequest) (*writing,
 		w.columns, err = s.options.protect(req.Key(), req.Plan.Feature.ID, req.Rows.Schema.Fields(), nil, false)
 	case err == nil:
 		w.columns = v.columns
-		if err = v.accepts(req); err == nil && len(v.columns) > 0 {
+		if err = v.accepts(); err == nil && len(v.columns) > 0 {
 			if _, err = core.MatchSchema(v.info.Schema, req.Rows.Schema); err != nil && req.ID != "" {
-				w.refused, err = err, nil
+				w.refused = err
 				return w, nil
 			}
 		}
@@ -110,7 +110,7 @@ func (s *store) ring(ctx context.Context) (*keys.Ring, error) {
 }
 
 // accepts reports rules that changed since the feature was first written.
-func (v *view) accepts(req core.WriteRequest) error {
+func (v *view) accepts() error {
 	if len(v.bare) > 0 {
 		return integrityf("column %q is to be protected and is stored in the clear: write the feature anew", v.bare[0])
 	}

@@ -21,14 +21,14 @@ type cache struct {
 
 func newCache() *cache { return &cache{ciphers: map[cached]Cipher{}} }
 
-func (c *cache) get(k cached, make func() (Cipher, error)) (Cipher, error) {
+func (c *cache) get(k cached, derive func() (Cipher, error)) (Cipher, error) {
 	c.mu.RLock()
 	found, ok := c.ciphers[k]
 	c.mu.RUnlock()
 	if ok {
 		return found, nil
 	}
-	made, err := make()
+	made, err := derive()
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,6 @@ import (
 	"github.com/metaxy-go/metaxy/core"
 )
 
-// ErrShredded: the subject's secret was destroyed. A write for it is refused
+// ErrShredded says that the subject's secret was destroyed. A write for it is refused
 // and matches core.ErrInvalid too; a read gives null.
 var ErrShredded = fmt.Errorf("%w: %w", core.ErrInvalid, errors.New("the subject was shredded"))
