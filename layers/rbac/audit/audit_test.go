@@ -20,7 +20,7 @@ func TestTrailVerifies(t *testing.T) {
 	if r.Files < 3 || r.Events != 9 || r.Unsigned != 0 || !r.Closed || len(r.Recoveries) != 0 {
 		t.Errorf("%+v", r)
 	}
-	if r.Records != r.Events+int64(r.Files)+int64(r.Checkpoints) || r.Head.Seq != r.Records {
+	if r.Records != r.Events+int64(r.Files)+r.Checkpoints || r.Head.Seq != r.Records {
 		t.Errorf("%+v", r)
 	}
 }

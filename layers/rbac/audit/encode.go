@@ -86,12 +86,10 @@ func (w *encoder) checkpoint(s Signer, t time.Time, reason string) error {
 
 func (w *encoder) head(t time.Time, k Kind) (start int) {
 	start = len(w.buf)
-	b := append(w.buf, `{"v":`...)
-	b = strconv.AppendInt(b, Version, 10)
-	b = strconv.AppendInt(append(b, `,"seq":`...), w.at.Seq+1, 10)
-	b = t.AppendFormat(append(b, `,"time":"`...), time.RFC3339Nano)
-	b = append(append(b, `","kind":"`...), k...)
-	w.buf = append(b, '"')
+	w.buf = strconv.AppendInt(append(w.buf, `{"v":`...), Version, 10)
+	w.buf = strconv.AppendInt(append(w.buf, `,"seq":`...), w.at.Seq+1, 10)
+	w.buf = t.AppendFormat(append(w.buf, `,"time":"`...), time.RFC3339Nano)
+	w.buf = append(append(append(w.buf, `","kind":"`...), k...), '"')
 	return start
 }
 

@@ -30,8 +30,8 @@ func (f *faults) option() Option {
 			if f.open != nil {
 				return nil, f.open
 			}
-			real, err := os.OpenFile(path, flag, 0o600)
-			return &faulty{real, f}, err
+			under, err := os.OpenFile(path, flag, 0o600)
+			return &faulty{under, f}, err
 		}
 	}
 }

@@ -2,7 +2,7 @@ package audit
 
 // misplaced tells what happened to a chain that r does not continue, by what
 // stands behind it. All of r's own line is right.
-func (c *checker) misplaced(r Record, ahead *lines) *Problem {
+func (c *checker) misplaced(r Record, ahead *lines) *DamageError {
 	want := c.report.Head.Seq + 1
 	if r.Seq == want {
 		if found, _ := look(ahead, want, c.report.Head.Hash); found {

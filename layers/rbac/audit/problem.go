@@ -19,9 +19,9 @@ const (
 	BadSignature Damage = "bad signature" // a checkpoint that the key did not sign
 )
 
-// Problem names the first record of a trail that is not as it was written. It
+// DamageError names the first record of a trail that is not as it was written. It
 // matches core.ErrIntegrity.
-type Problem struct {
+type DamageError struct {
 	File   string // name without the directory; "" in a store
 	Line   int    // from 1
 	Seq    int64  // the record that should stand there
@@ -30,7 +30,7 @@ type Problem struct {
 }
 
 // Error prints as "audit-00000001.jsonl:7: record 7: edited: …".
-func (p *Problem) Error() string {
+func (p *DamageError) Error() string {
 	at := p.File
 	if at == "" {
 		at = "row"
@@ -39,7 +39,7 @@ func (p *Problem) Error() string {
 }
 
 // Unwrap gives core.ErrIntegrity.
-func (p *Problem) Unwrap() error { return core.ErrIntegrity }
+func (p *DamageError) Unwrap() error { return core.ErrIntegrity }
 
 // Report tells what a verification saw, up to the first problem.
 type Report struct {
@@ -55,5 +55,5 @@ type Report struct {
 	Closed     bool  // the last record is the checkpoint of a Close
 	Cut        int64 // bytes of a last line without its end, which only Live accepts
 	Recoveries []Record
-	Broken     *Problem // nil when all is well
+	Broken     *DamageError // nil when all is well
 }

@@ -361,7 +361,7 @@ func TestStoreDamage(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			text := string(rows)
 			if c.from != "" {
-				if text = strings.Replace(text, c.from, c.to, -1); text == string(rows) {
+				if text = strings.ReplaceAll(text, c.from, c.to); text == string(rows) {
 					t.Fatalf("nothing to change in %s", rows)
 				}
 			}
@@ -374,7 +374,7 @@ func TestStoreDamage(t *testing.T) {
 			defer base.Close()
 			write(t, base, changed)
 			_, err = VerifyStore(t.Context(), base, trailKey, v)
-			var p *Problem
+			var p *DamageError
 			if errors.As(err, &p); (p == nil) != (c.damage == "") || p != nil && p.Damage != c.damage {
 				t.Error(err)
 			}

@@ -90,7 +90,7 @@ func tableOf(chain string, encoded []byte) (arrow.RecordBatch, error) {
 
 // VerifyStore verifies every chain of the feature that a [Store] writes, and
 // that the columns say what the lines say. It gives a report for each chain, by
-// name; the error is the first [Problem], whose Line is the row in the chain.
+// name; the error is the first [DamageError], whose Line is the row in the chain.
 // The rows are held in memory. With [Holds], one of the chains must have the
 // record.
 func VerifyStore(ctx context.Context, store core.Store, key core.FeatureKey, public Verifier, opts ...VerifyOption) ([]Report, error) {
@@ -115,7 +115,7 @@ func VerifyStore(ctx context.Context, store core.Store, key core.FeatureKey, pub
 		holds = c.holds
 	}
 	if len(holds) > 0 {
-		return reports, &Problem{Seq: holds[0].Seq, Damage: Truncated, Text: "no chain has this record, which is known to have been written"}
+		return reports, &DamageError{Seq: holds[0].Seq, Damage: Truncated, Text: "no chain has this record, which is known to have been written"}
 	}
 	return reports, nil
 }
@@ -123,7 +123,7 @@ func VerifyStore(ctx context.Context, store core.Store, key core.FeatureKey, pub
 // chain checks the rows of one chain, in their order.
 func (c *checker) chain(name string, rows []row) (Report, error) {
 	slices.SortFunc(rows, func(a, b row) int { return cmp.Compare(a.seq, b.seq) })
-	fail := func(p *Problem) (Report, error) {
+	fail := func(p *DamageError) (Report, error) {
 		c.report.Broken = p
 		return c.report, p
 	}
@@ -133,7 +133,7 @@ func (c *checker) chain(name string, rows []row) (Report, error) {
 			return fail(c.problem(Edited, "the columns do not say what the line says"))
 		}
 		if err := c.check([]byte(r.line), 0, newLines(bytes.NewReader(nil))); err != nil {
-			if p, ok := err.(*Problem); ok { //nolint:errorlint // check makes it itself
+			if p, ok := err.(*DamageError); ok { //nolint:errorlint // check makes it itself
 				return fail(p)
 			}
 			return c.report, err

@@ -36,7 +36,7 @@ func Holds(h Head) VerifyOption {
 }
 
 // Verify reads a trail, a directory or one file of it, and returns what it saw.
-// When a record is not as it was written, the error is the [Problem] that the
+// When a record is not as it was written, the error is the [DamageError] that the
 // report names too. Other errors are those of reading, and of the context.
 func Verify(ctx context.Context, path string, key Verifier, opts ...VerifyOption) (Report, error) {
 	c, err := newChecker(key, opts)
@@ -102,7 +102,7 @@ func newChecker(key Verifier, opts []VerifyOption) (*checker, error) {
 func (c *checker) files(ctx context.Context, paths []string) error {
 	for i, path := range paths {
 		if err := c.read(ctx, path, i == len(paths)-1); err != nil {
-			var p *Problem
+			var p *DamageError
 			if errors.As(err, &p) {
 				c.report.Broken = p
 			}
@@ -230,7 +230,7 @@ func (c *checker) count(r Record) {
 
 // done judges the end.
 func (c *checker) done() (Report, error) {
-	var p *Problem
+	var p *DamageError
 	c.line++
 	switch {
 	case len(c.holds) > 0 && c.holds[0].Seq > c.report.Head.Seq:
@@ -247,6 +247,6 @@ func (c *checker) done() (Report, error) {
 	return c.report, p
 }
 
-func (c *checker) problem(d Damage, format string, args ...any) *Problem {
-	return &Problem{File: c.file, Line: c.line, Seq: c.report.Head.Seq + 1, Damage: d, Text: fmt.Sprintf(format, args...)}
+func (c *checker) problem(d Damage, format string, args ...any) *DamageError {
+	return &DamageError{File: c.file, Line: c.line, Seq: c.report.Head.Seq + 1, Damage: d, Text: fmt.Sprintf(format, args...)}
 }

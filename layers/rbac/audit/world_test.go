@@ -126,11 +126,11 @@ func verified(t testing.TB, dir string, opts ...VerifyOption) Report {
 }
 
 // broken gives the problem that a verification must find.
-func broken(t testing.TB, dir string, opts ...VerifyOption) *Problem {
+func broken(t testing.TB, dir string, opts ...VerifyOption) *DamageError {
 	t.Helper()
 	_, v := keys(t)
 	r, err := Verify(t.Context(), dir, v, opts...)
-	var p *Problem
+	var p *DamageError
 	if !errors.As(err, &p) || r.Broken != p || !errors.Is(err, core.ErrIntegrity) {
 		t.Fatalf("report %+v, error %v", r, err)
 	}
