@@ -2,7 +2,7 @@
 // was decided and how it ended, as lines that cannot be changed unnoticed.
 //
 //	trail, err := audit.Open("/var/log/metaxy", signer)
-//	layer, err := rbac.New(policy, rbac.Audit(trail))
+//	layer := rbac.New(policy, rbac.Audit(trail))
 //
 // A [Log] is a directory of JSON lines. Each line holds the SHA-256 of the line
 // before it and its own; every so often, and at the end, a checkpoint is signed.
