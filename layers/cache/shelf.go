@@ -57,9 +57,8 @@ func (s *shelf) put(e *entry, cost float64) {
 // find gives an entry that answers q, retained, and the filter terms that are
 // still to be applied. Exact answers come first. The lock is held.
 func (s *shelf) find(q question) (found *entry, rest []int, ok bool) {
-	now := s.options.now()
 	if e, ok := s.kept.Get(q.key); ok {
-		if e.expired(now) {
+		if e.expired(s.options.now) {
 			s.kept.Remove(q.key)
 		} else {
 			e.retain()
@@ -67,7 +66,7 @@ func (s *shelf) find(q question) (found *entry, rest []int, ok bool) {
 		}
 	}
 	for _, e := range s.moments[q.moment] {
-		if e.expired(now) {
+		if e.expired(s.options.now) {
 			continue
 		}
 		if rest, ok := q.derivable(e); ok {
@@ -85,7 +84,7 @@ func (s *shelf) missing(k key) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e, ok := s.kept.Peek(k)
-	if ok && e.expired(s.options.now()) {
+	if ok && e.expired(s.options.now) {
 		s.kept.Remove(k)
 		return false
 	}
