@@ -137,9 +137,15 @@ func sameSpecs(a, b []core.FeatureSpec) bool {
 			for i, d := range s.Deps {
 				filters = append(filters, d.Filter)
 				d.Filter = nil
+				if len(d.Rename) == 0 { // an empty table says what none says
+					d.Rename = nil
+				}
 				deps[i] = d
 			}
 			s.Deps = deps
+			if len(s.Metadata) == 0 {
+				s.Metadata = nil
+			}
 			out = append(out, s)
 		}
 		return out, filters

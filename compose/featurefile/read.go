@@ -29,6 +29,9 @@ func feature(key string, t *tomltree.Table) core.FeatureSpec {
 		Description: t.String("description"),
 		Metadata:    stringMap(t, "metadata"),
 	}
+	if len(s.ID) == 0 {
+		s.ID = nil // an empty list asks for the default, as none does
+	}
 	for _, d := range t.Tables("depends_on", "feature") {
 		s.Deps = append(s.Deps, dependency(d))
 	}
