@@ -89,12 +89,15 @@ func (h *health) ask(ctx context.Context) error {
 // ServeHTTP answers within the timeout, even if the store never does: whoever
 // asks meanwhile waits for the same answer.
 func (h *health) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	// The question may outlive this request: what it needs is read before it
+	// begins.
+	asked, timeout := context.WithoutCancel(r.Context()), h.timeout
 	answer := h.asking.DoChan("", func() (any, error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), h.timeout)
+		ctx, cancel := context.WithTimeout(asked, timeout)
 		defer cancel()
 		return nil, h.ask(ctx)
 	})
-	ctx, cancel := context.WithTimeout(r.Context(), h.timeout)
+	ctx, cancel := context.WithTimeout(r.Context(), timeout)
 	defer cancel()
 	var err error
 	select {
