@@ -7,6 +7,7 @@ GO       ?= go
 TAGS     := duckdb_arrow
 MODULES  := . rowio backends/duckdb cmd/metaxy examples bench
 PURE     := . rowio
+SERVED   := internal/pgtest
 BIN      := $(CURDIR)/bin
 FUZZTIME ?= 10s
 BENCH_N      ?= 10000,100000,1000000
@@ -18,10 +19,10 @@ GOFUMPT  := mvdan.cc/gofumpt@v0.12.0
 export GOFLAGS += -tags=$(TAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test race lint fmt fuzz cover bench golden tidy check pure promtool clean
+.PHONY: help demo build test servers test-servers race lint fmt fuzz cover bench golden tidy check pure promtool clean
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## run the OpenMoji example: two releases of a real image collection
 	@cd examples && $(GO) run ./openmoji
@@ -31,6 +32,15 @@ build: ## build the command into bin/
 
 test: ## run every module's tests
 	@set -e; for m in $(MODULES); do echo "== test $$m"; (cd $$m && $(GO) test ./...); done
+
+servers: ## install the servers that tests start (PostgreSQL), where they are missing
+	@if ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null; then exit 0; fi; \
+	if ! command -v apt-get >/dev/null; then echo "PostgreSQL is missing and there is no apt-get here: install PostgreSQL 13 or newer (initdb, pg_ctl, psql)" >&2; exit 1; fi; \
+	if [ "$$(id -u)" != 0 ]; then echo "PostgreSQL is missing and installing it needs root: sudo make servers" >&2; exit 1; fi; \
+	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql
+
+test-servers: servers ## the tests that want a server; one that is missing fails
+	@set -e; for d in $(SERVED); do echo "== test $$d"; (cd $$d && METAXY_REQUIRE_SERVERS=1 $(GO) test ./...); done
 
 race: ## the same with the race detector and shuffled order
 	@set -e; for m in $(MODULES); do echo "== race $$m"; (cd $$m && $(GO) test -race -shuffle=on ./...); done
