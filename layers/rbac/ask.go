@@ -38,6 +38,11 @@ func (x *index) can(id identity.Identity, what actions, key core.FeatureKey) Dec
 	if key.Validate() != nil {
 		return Decision{Reason: "no feature has such a key"}
 	}
+	return x.decide(id, what, key)
+}
+
+// decide is can for names that were checked, those of roles and groups too.
+func (x *index) decide(id identity.Identity, what actions, key core.FeatureKey) Decision {
 	a := x.access(id, key)
 	d := Decision{Allowed: a.may(what), Reason: "no rule allows it"}
 	if r, found := x.deciding(id, key, what); found {

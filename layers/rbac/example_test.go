@@ -106,3 +106,25 @@ func ExampleNewPolicy() {
 	fmt.Println(err)
 	// Output: invalid: rbac: there is no adapter
 }
+
+func ExamplePolicy_Unmet() {
+	policy, err := rbac.ParsePolicy("p, role:analyst, video/**, read, allow\np2, *, video/**, email, hash\ng, user:ann, role:analyst")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	table, err := rbac.ParseExpectations(`
+identity,     op,    feature,   expect, columns
+user:ann,     read,  video/raw, allow,  email: hash
+role:analyst, write, video/raw, deny
+user:ann,     read,  video/raw, allow,  email: hide
+`)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, u := range policy.Unmet(table) {
+		fmt.Println(u)
+	}
+	// Output: line 5: user:ann read video/raw: want allow: column email is hash, want hide
+}
