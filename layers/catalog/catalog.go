@@ -21,10 +21,12 @@ import (
 type Catalog interface {
 	// Begin records that a commit of the feature is about to be made. Until
 	// the intent is registered or abandoned, the feature counts as being
-	// written: see [Entry.Pending]. Beginning the same intent again is no error.
+	// written: see [Entry.Pending]. Beginning the same intent again renews its
+	// time.
 	Begin(ctx context.Context, intent Intent) error
 
-	// Abandon ends an intent whose write surely did not happen.
+	// Abandon ends an intent whose write surely did not happen. One that is
+	// not there is no error.
 	Abandon(ctx context.Context, intent Intent) error
 
 	// RegisterMaterialization records one accepted commit in one transaction
@@ -36,11 +38,14 @@ type Catalog interface {
 
 	// Describe replaces what the catalog knows of a feature beside its commits,
 	// after a migration of the schema for example. An older description than
-	// the one that is there (by generation, then schema version) changes nothing.
+	// the one that is there (by generation, then schema version) changes
+	// nothing, and neither does one of a feature without a registered commit.
 	Describe(ctx context.Context, info core.Info) error
 
 	// HasFeature says whether the feature holds a commit, and with conditions
-	// whether one of its rows was written with that container and data version.
+	// whether one of its rows was written with that container and data
+	// version. While the entry is not settled ([Entry.Settled]) what is not
+	// found is Maybe there, not No.
 	HasFeature(ctx context.Context, key core.FeatureKey, conditions ...Condition) (Presence, error)
 
 	// MaterializedVersions yields the versions that were ever written for a
@@ -49,7 +54,10 @@ type Catalog interface {
 	// yields nothing. A catalog that keeps no exact versions is ErrUnsupported.
 	MaterializedVersions(ctx context.Context, key core.FeatureKey, container string) iter.Seq2[VersionCount, error]
 
-	// Features yields the entries that match, in key order; an error comes last.
+	// Features yields the entries that match, in key order; an error comes
+	// last. No lock is held while an entry is handed out. A feature that has
+	// intents and no commit yet is among them unless the query asks for a time,
+	// a container or rows.
 	Features(ctx context.Context, query Query) iter.Seq2[Entry, error]
 
 	// Entry is what the catalog knows of one feature; one that it has never
@@ -66,7 +74,8 @@ type Catalog interface {
 	// History yields the registered commits of a feature, oldest first.
 	History(ctx context.Context, key core.FeatureKey) iter.Seq2[Materialization, error]
 
-	// Drop forgets a feature, for a rebuild or because the store lost it.
+	// Drop forgets the commits and the description of a feature, for a rebuild
+	// or because the store lost it. Intents stay.
 	Drop(ctx context.Context, key core.FeatureKey) error
 
 	// Close is idempotent; every other method then reports ErrClosed.
@@ -75,8 +84,9 @@ type Catalog interface {
 
 // Intent is a write that has begun.
 type Intent struct {
-	Key core.FeatureKey
-	ID  string // unique: the request's ID, or one made up
+	Key   core.FeatureKey
+	ID    string // unique: made up for each write
+	Begun Time   // by the writer's clock, or when it was last renewed
 }
 
 // Materialization is one registered commit.
@@ -85,7 +95,7 @@ type Materialization struct {
 	Commit   core.Commit
 	Identity string    // who wrote it, "" when unknown
 	IntentID string    // ends this intent, "" without one
-	Info     core.Info // the feature after the commit or later, without Log; its Generation is at least Commit.Seq
+	Info     core.Info // the feature after the commit or later, without Log, as for Describe; zero when it could not be asked
 }
 
 // Query selects entries; the zero value selects all.
@@ -117,8 +127,11 @@ type Entry struct {
 func (e Entry) Known() bool { return e.Commits > 0 }
 
 // Settled reports whether nothing is missing as far as the catalog can tell:
-// no write has begun without an end and no commit before the last is unknown.
-func (e Entry) Settled() bool { return len(e.Pending) == 0 && e.Through == e.Generation }
+// no write has begun without an end, and no commit before the last one that it
+// has heard of is unknown.
+func (e Entry) Settled() bool {
+	return len(e.Pending) == 0 && e.Through == e.Generation && e.Info.Generation <= e.Through
+}
 
 // ContainerCount counts what was written for one container.
 type ContainerCount struct {
