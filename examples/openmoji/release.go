@@ -2,8 +2,6 @@ package main
 
 import (
 	"crypto/sha256"
-	"embed"
-	"encoding/csv"
 	"encoding/hex"
 	"fmt"
 	"slices"
@@ -15,12 +13,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/metaxy-go/metaxy/core"
+	"github.com/metaxy-go/metaxy/examples/openmoji/data"
 )
-
-// OpenMoji, CC BY-SA 4.0: see data/ATTRIBUTION.md.
-//
-//go:embed data/*.csv
-var data embed.FS
 
 // numbers are the columns that hold whole numbers; empty is null.
 func numbers() []string { return []string{"order", colorBytes, blackBytes} }
@@ -33,17 +27,8 @@ type release struct {
 }
 
 func loadRelease(version string) (release, error) {
-	name := "data/openmoji-" + version + ".csv"
-	f, err := data.Open(name)
-	if err != nil {
-		return release{}, err
-	}
-	defer f.Close()
-	records, err := csv.NewReader(f).ReadAll()
-	if err != nil {
-		return release{}, fmt.Errorf("%s: %w", name, err)
-	}
-	return release{version: version, columns: records[0], records: records[1:]}, nil
+	columns, records, err := data.Release(version)
+	return release{version: version, columns: columns, records: records}, err
 }
 
 // samples are the rows of openmoji/source: every column of the release, and
