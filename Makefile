@@ -19,13 +19,16 @@ GOFUMPT  := mvdan.cc/gofumpt@v0.12.0
 export GOFLAGS += -tags=$(TAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test servers test-servers race lint fmt fuzz cover bench golden tidy check pure promtool clean
+.PHONY: help demo governed build test servers test-servers race lint fmt fuzz cover bench golden tidy check pure promtool clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## run the OpenMoji example: two releases of a real image collection
 	@cd examples && $(GO) run ./openmoji
+
+governed: ## run the example of access control, encryption and audit
+	@cd examples && $(GO) run ./governed
 
 build: ## build the command into bin/
 	$(GO) build -trimpath -o $(BIN)/metaxy ./cmd/metaxy
