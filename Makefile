@@ -15,11 +15,12 @@ BENCH_ROUNDS ?= 5
 BENCH_ONLY   ?=
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOFUMPT  := mvdan.cc/gofumpt@v0.12.0
+GOVULN   := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 export GOFLAGS += -tags=$(TAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo governed build test servers test-servers race lint fmt fuzz cover bench golden tidy check pure promtool clean
+.PHONY: help demo governed build test servers test-servers race lint vuln fmt fuzz cover bench golden tidy check pure promtool clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,6 +80,9 @@ pure: ## build and vet what must do without a C compiler
 	cd backends/duckdb && CGO_ENABLED=0 $(GO) build ./...
 	CGO_ENABLED=0 GOFLAGS= $(GO) build -o /dev/null ./cmd/metaxy
 
+vuln: $(BIN)/govulncheck ## known vulnerabilities in what is called, every module (VULNDB: a copy of the database)
+	@.ci/vuln $(MODULES)
+
 promtool: $(BIN)/promtool ## fetch promtool from the distribution's package, for the tests of deploy/
 
 check: lint test race pure ## what a change must pass before it is committed
@@ -91,6 +95,9 @@ $(BIN)/golangci-lint:
 
 $(BIN)/gofumpt:
 	GOFLAGS= GOWORK=off GOBIN=$(BIN) $(GO) install $(GOFUMPT)
+
+$(BIN)/govulncheck:
+	GOFLAGS= GOWORK=off GOBIN=$(BIN) $(GO) install $(GOVULN)
 
 # The binary alone: the package would also start a server.
 $(BIN)/promtool:
