@@ -2,6 +2,9 @@ package rbac_test
 
 import (
 	"errors"
+	"fmt"
+	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/casbin/casbin/v2/model"
@@ -42,11 +45,7 @@ func (a *table) AddPolicy(_, ptype string, rule []string) error {
 func (a *table) RemovePolicy(_, ptype string, rule []string) error {
 	want := [6]string{ptype}
 	copy(want[1:], rule)
-	for i, r := range a.rows {
-		if r == want {
-			a.rows = append(a.rows[:i:i], a.rows[i+1:]...)
-		}
-	}
+	a.rows = slices.DeleteFunc(a.rows, func(r [6]string) bool { return r == want })
 	return nil
 }
 
@@ -85,5 +84,84 @@ func TestAdapter(t *testing.T) {
 	a.rows = append(a.rows, [6]string{"p", "user:eve", "**", "write", "Deny"})
 	if _, err := p.Refresh(); !errors.Is(err, core.ErrInvalid) || !reads("ann") {
 		t.Errorf("a rule that is not valid: %v", err)
+	}
+}
+
+// shared is an adapter for several processes: somebody else is faster a number
+// of times.
+type shared struct {
+	table
+	faster  int
+	version int
+	told    func()
+}
+
+func (a *shared) Version() (string, error) { return strconv.Itoa(a.version), a.fail }
+
+func (a *shared) Notify(changed func()) { a.told = changed }
+
+func (a *shared) other(rule ...string) {
+	_ = a.AddPolicy("", rule[0], rule[1:])
+	a.version++
+}
+
+func (a *shared) Change(version string, rules [][]string, add bool) (string, error) {
+	if a.faster > 0 {
+		a.faster--
+		a.other("g", "user:other"+strconv.Itoa(a.faster), "role:r")
+	}
+	if version != strconv.Itoa(a.version) {
+		return "", fmt.Errorf("%w: somebody was faster", core.ErrConflict)
+	}
+	for _, r := range rules {
+		if add {
+			_ = a.AddPolicy("", r[0], r[1:])
+		} else {
+			_ = a.RemovePolicy("", r[0], r[1:])
+		}
+	}
+	a.version++
+	return strconv.Itoa(a.version), nil
+}
+
+// TestChanger: a change is decided on the rules that it is made to, however
+// often somebody else is faster, and an adapter that tells is believed.
+func TestChanger(t *testing.T) {
+	a := &shared{faster: 3}
+	p, err := rbac.NewPolicy(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Add(rbac.Permit("role:r", "**", "read"), rbac.Member("user:ann", "role:r")); err != nil || len(p.Rules()) != 5 || len(a.rows) != 5 {
+		t.Errorf("somebody is faster three times: %v, %v", err, p.Rules())
+	}
+	a.faster = 1
+	if err := p.Remove(rbac.Member("user:other0", "role:r")); err != nil || len(a.rows) != 4 {
+		t.Errorf("a removal: %v, %v", err, a.rows)
+	}
+	a.faster = 1000
+	if err := p.Add(rbac.Permit("role:r", "**", "write")); !errors.Is(err, core.ErrConflict) || errors.Is(err, core.ErrUnavailable) {
+		t.Errorf("somebody is always faster: %v", err)
+	}
+	a.faster = 0
+	// The other's change makes this one wrong: a circle of roles.
+	a.other("g", "role:a", "role:b")
+	if err := p.Add(rbac.Member("role:b", "role:a")); !errors.Is(err, core.ErrInvalid) {
+		t.Errorf("a circle of two changes: %v", err)
+	}
+	a.other("g", "user:eve", "role:r")
+	if p.Can(user("eve"), core.OpRead, "a").Allowed {
+		t.Fatal("eve may read before anybody looked")
+	}
+	if a.told(); !p.Can(user("eve"), core.OpRead, "a").Allowed {
+		t.Error("a change that the adapter told of does not hold")
+	}
+	a.fail = errors.New("no route to host")
+	if changed, err := p.Refresh(); changed || !errors.Is(err, core.ErrUnavailable) || !p.Can(user("eve"), core.OpRead, "a").Allowed {
+		t.Errorf("out of reach: %v, %v", changed, err)
+	}
+	a.fail = nil
+	if changed, err := p.Refresh(); changed || err != nil || p.Problem() != nil {
+		t.Errorf("reached again: %v, %v", changed, err)
 	}
 }

@@ -47,6 +47,7 @@ func (r *RBAC) change(ctx context.Context, part string, rules []Rule) error {
 		}
 	}
 	if err == nil {
+		_, _ = r.policy.Refresh() // others change it too; what is wrong with it, edit tells
 		err = administers(r.policy.now.Load(), id, rules, "may not")
 	}
 	// Recorded outside the policy's lock, so that a recorder may ask the policy.

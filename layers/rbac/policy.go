@@ -32,6 +32,13 @@ type Versioner interface {
 	Version() (string, error)
 }
 
+// Notifier is what an adapter implements when it learns of changes by itself.
+// It calls changed after each, from any goroutine; a Policy then reads the rules
+// at once. Calls that are missed cost time only: the layer looks by itself too.
+type Notifier interface {
+	Notify(changed func())
+}
+
 // NewPolicy reads the rules of a casbin adapter, such as one for a database.
 // A rule that is malformed or means nothing makes it fail: nothing is skipped.
 func NewPolicy(adapter persist.Adapter) (*Policy, error) {
@@ -43,6 +50,9 @@ func NewPolicy(adapter persist.Adapter) (*Policy, error) {
 	defer p.mu.Unlock()
 	if err := p.load(); err != nil {
 		return nil, err
+	}
+	if n, ok := adapter.(Notifier); ok {
+		n.Notify(func() { _, _ = p.Refresh() }) // Problem tells
 	}
 	return p, nil
 }
@@ -72,6 +82,17 @@ func (p *Policy) Refresh() (bool, error) {
 	return p.refresh()
 }
 
+// look is Refresh for a caller who must not wait: while somebody else reads or
+// changes the rules it does nothing.
+func (p *Policy) look() error {
+	if !p.mu.TryLock() {
+		return nil
+	}
+	defer p.mu.Unlock()
+	_, err := p.refresh()
+	return err
+}
+
 // Problem is why the last Refresh failed, nil when it did not.
 func (p *Policy) Problem() error {
 	p.mu.Lock()
@@ -82,7 +103,12 @@ func (p *Policy) Problem() error {
 func (p *Policy) refresh() (bool, error) {
 	if v, ok := p.adapter.(Versioner); ok {
 		version, err := v.Version()
-		if err == nil && version == p.version {
+		if err != nil {
+			p.problem = unavailable(err)
+			p.version = "" // when it can be reached again, the rules are read again
+			return false, p.problem
+		}
+		if version == p.version {
 			return false, p.problem
 		}
 	}
@@ -128,7 +154,16 @@ func (p *Policy) load() error {
 	return nil
 }
 
-func unavailable(err error) error { return fmt.Errorf("%w: policy: %w", core.ErrUnavailable, err) }
+// unavailable is what an adapter's error is to a caller, unless the adapter says
+// what it is.
+func unavailable(err error) error {
+	for _, known := range []error{core.ErrUnavailable, core.ErrUnsupported, core.ErrReadOnly, core.ErrIntegrity, core.ErrClosed} {
+		if errors.Is(err, known) {
+			return err
+		}
+	}
+	return fmt.Errorf("%w: policy: %w", core.ErrUnavailable, err)
+}
 
 // rulesOf takes the rules out of a model that an adapter filled.
 func rulesOf(m model.Model) ([]Rule, error) {
@@ -159,113 +194,4 @@ func arranged(rules []Rule) []Rule {
 	order := func(k kind) int { return strings.Index("p p2 p3 g", string(k)) }
 	slices.SortStableFunc(rules, func(a, b Rule) int { return order(a.kind) - order(b.kind) })
 	return rules
-}
-
-// Add keeps more rules, all of them or none; those that are there already are
-// left as they are. The rules must make a valid policy together.
-func (p *Policy) Add(rules ...Rule) error { return p.edit(rules, true, nil) }
-
-// Remove drops rules, all of them or none. One that is not there is
-// core.ErrInvalid.
-func (p *Policy) Remove(rules ...Rule) error { return p.edit(rules, false, nil) }
-
-// edit changes what is kept after reading it again, so that a change made
-// elsewhere is not undone. Agree, if any, has the last word, with the rules
-// before and after.
-func (p *Policy) edit(rules []Rule, add bool, agree func(before, after *index) error) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if _, err := p.refresh(); err != nil {
-		return err
-	}
-	before := p.now.Load()
-	part, whole, err := edited(before.rules, rules, add)
-	if err != nil {
-		return err
-	}
-	after, err := compile(whole)
-	if err != nil {
-		return err
-	}
-	if agree != nil {
-		if err := agree(before, after); err != nil {
-			return err
-		}
-	}
-	if len(part) == 0 {
-		return nil
-	}
-	if err := p.store(part, add); err != nil {
-		// Some of it may have been stored: the adapter knows.
-		p.problem = p.load()
-		return unavailable(err)
-	}
-	p.now.Store(after)
-	p.problem = nil
-	if v, ok := p.adapter.(Versioner); ok {
-		if p.version, err = v.Version(); err != nil {
-			p.version = "" // the next refresh reads it again
-		}
-	}
-	return nil
-}
-
-// edited gives what changes, and all the rules after it.
-func edited(now, rules []Rule, add bool) (part, whole []Rule, err error) {
-	for _, r := range rules {
-		if err := r.Check(); err != nil {
-			return nil, nil, err
-		}
-		held := has(now, r)
-		if !add && !held {
-			return nil, nil, invalidf("the policy has no rule %s", r)
-		}
-		if add != held && !has(part, r) {
-			part = append(part, r)
-		}
-	}
-	if add {
-		return part, arranged(slices.Concat(now, part)), nil
-	}
-	return part, slices.DeleteFunc(slices.Clone(now), func(r Rule) bool { return has(part, r) }), nil
-}
-
-func has(rules []Rule, r Rule) bool { return slices.ContainsFunc(rules, r.Equal) }
-
-func (p *Policy) store(rules []Rule, add bool) error {
-	byKind := map[kind][][]string{}
-	for _, r := range rules {
-		byKind[r.kind] = append(byKind[r.kind], r.fields)
-	}
-	for _, k := range []kind{permission, column, row, member} {
-		if len(byKind[k]) == 0 {
-			continue
-		}
-		if err := p.storeKind(k, byKind[k], add); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (p *Policy) storeKind(k kind, rules [][]string, add bool) error {
-	section := string(k)[:1]
-	if batch, ok := p.adapter.(persist.BatchAdapter); ok {
-		if add {
-			return batch.AddPolicies(section, string(k), rules)
-		}
-		return batch.RemovePolicies(section, string(k), rules)
-	}
-	for _, fields := range rules {
-		var err error
-		if add {
-			err = p.adapter.AddPolicy(section, string(k), fields)
-		} else {
-			err = p.adapter.RemovePolicy(section, string(k), fields)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

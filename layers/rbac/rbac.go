@@ -130,7 +130,7 @@ func (r *RBAC) index() *index {
 		now := r.o.now().UnixNano()
 		last := r.looked.Load()
 		if now-last >= int64(r.o.refresh) && r.looked.CompareAndSwap(last, now) {
-			if _, err := r.policy.Refresh(); err != nil && r.o.onProblem != nil {
+			if err := r.policy.look(); err != nil && r.o.onProblem != nil {
 				r.o.onProblem(err)
 			}
 		}
