@@ -56,7 +56,7 @@ func New(base core.Store, opts ...Option) (*Stack, error) {
 		problems = append(problems, s.closeLayers())
 		return nil, fmt.Errorf("compose: %w", errors.Join(problems...))
 	}
-	s.keepBase = c.keepBase
+	s.keepBase, s.onClose = c.keepBase, c.onClose
 	return s, nil
 }
 

@@ -17,6 +17,7 @@ type config struct {
 	layers   []core.Layer
 	accepted []accepted
 	keepBase bool
+	onClose  []func() error
 }
 
 type accepted struct {
@@ -51,6 +52,11 @@ func Accept(rule RuleID, reason string) Option {
 // KeepBaseOpen makes Close leave the base store open, for a base that several
 // stacks share.
 func KeepBaseOpen() Option { return func(c *config) { c.keepBase = true } }
+
+// OnClose calls f when the stack is closed, after its layers and before its base;
+// of several the last one first. It is for what the layers were given and do not
+// close themselves. When New fails f is not called.
+func OnClose(f func() error) Option { return func(c *config) { c.onClose = append(c.onClose, f) } }
 
 // Named gives the stack a name, such as "dev", for drawings and for the stacks
 // that fall back to it.

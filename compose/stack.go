@@ -21,6 +21,7 @@ type Stack struct {
 	closers  []core.Store // innermost first, without the base
 	holders  []core.Holder
 	desc     core.Description
+	onClose  []func() error
 	keepBase bool
 
 	closed   atomic.Bool
@@ -85,13 +86,16 @@ func (s *Stack) Evolve(ctx context.Context, req core.EvolveRequest) (core.Info, 
 // Capabilities are those of the outermost layer.
 func (s *Stack) Capabilities() core.Capabilities { return s.top.Capabilities() }
 
-// Close closes the layers from the outermost in, then the base. Every one is
-// closed even when another's Close fails; the errors are joined. A second
-// Close gives the same answer and does nothing.
+// Close closes the layers from the outermost in, calls what OnClose was given,
+// then closes the base. Every one is closed even when another's Close fails; the
+// errors are joined. A second Close gives the same answer and does nothing.
 func (s *Stack) Close() error {
 	s.closing.Do(func() {
 		s.closed.Store(true)
 		s.closeErr = s.closeLayers()
+		for _, f := range slices.Backward(s.onClose) {
+			s.closeErr = errors.Join(s.closeErr, f())
+		}
 		if !s.keepBase {
 			s.closeErr = errors.Join(s.closeErr, s.bottom.Close())
 		}

@@ -57,8 +57,7 @@ func (c *Config) checkStack(s *storeTable, reg *Registry) error {
 		errs = append(errs, s.backend.pos.Errorf("store %s: %w", s.name, err))
 	}
 	if c.complete(s) {
-		_, err := c.Describe(s.name)
-		errs = append(errs, err)
+		errs = append(errs, c.judge(reg, s.name))
 	}
 	return errors.Join(errs...)
 }

@@ -350,24 +350,46 @@ func TestForeignLayer(t *testing.T) {
 // Every key of every layer is documented and its default is valid.
 func TestKindsAreComplete(t *testing.T) {
 	for _, k := range config.Kinds() {
-		var doc strings.Builder
-		fmt.Fprintf(&doc, "[stores.a]\nbackend = \"memory://\"\n[stores.a.%s]\n", k.Table)
-		for _, key := range k.Keys {
-			if key.Doc == "" {
-				t.Errorf("%s.%s has no text", k.Table, key.Name)
-			}
-			switch {
-			case key.Default == "":
-			case key.Kind == config.Number || key.Kind == config.Flag:
-				fmt.Fprintf(&doc, "%s = %s\n", key.Name, key.Default)
-			default:
-				fmt.Fprintf(&doc, "%s = %q\n", key.Name, key.Default)
-			}
-		}
-		if _, err := config.Parse("m", []byte(doc.String()), "."); err != nil {
+		doc := "[stores.a]\nbackend = \"memory://\"\n" + defaults(t, "stores.a."+k.Table, config.Table, k.Keys)
+		if _, err := config.Parse("m", []byte(doc), "."); err != nil {
 			t.Error(err)
 		}
 	}
+}
+
+// defaults writes a table with all its defaults, and what is required.
+func defaults(t *testing.T, name string, kind config.Kind, keys []config.Key) string {
+	t.Helper()
+	var doc, below strings.Builder
+	if kind == config.Tables {
+		name = "[" + name + "]"
+	}
+	fmt.Fprintf(&doc, "[%s]\n", name)
+	name = strings.Trim(name, "[]")
+	for _, key := range keys {
+		if key.Doc == "" {
+			t.Errorf("%s.%s has no text", name, key.Name)
+		}
+		switch {
+		case key.Kind == config.Table, key.Kind == config.Tables:
+			if len(key.Keys) == 0 {
+				t.Errorf("%s.%s has no keys", name, key.Name)
+			}
+			below.WriteString(defaults(t, name+"."+key.Name, key.Kind, key.Keys))
+		case key.Required:
+			text := "x"
+			if key.Kind == config.URL {
+				text = "x://y"
+			}
+			fmt.Fprintf(&doc, "%s = %q\n", key.Name, text)
+		case key.Default == "":
+		case key.Kind == config.Number || key.Kind == config.Flag:
+			fmt.Fprintf(&doc, "%s = %s\n", key.Name, key.Default)
+		default:
+			fmt.Fprintf(&doc, "%s = %q\n", key.Name, key.Default)
+		}
+	}
+	return doc.String() + below.String()
 }
 
 func ExampleConfig_Open() {

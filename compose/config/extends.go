@@ -63,7 +63,7 @@ func (c *Config) merge(s *storeTable) {
 	s.layers = nil
 	for _, k := range c.kinds {
 		if l, ok := layerOf(own, base.layers, k.Table); ok {
-			l.path = "stores." + s.name + "." + k.Table
+			l.section = l.moved("stores." + s.name + "." + k.Table)
 			s.layers = append(s.layers, l)
 		}
 	}
@@ -84,7 +84,7 @@ func layerOf(own, base []layerTable, table string) (layerTable, bool) {
 	i, j := slices.IndexFunc(own, named), slices.IndexFunc(base, named)
 	switch {
 	case i >= 0 && j >= 0:
-		return own[i].inherit(base[j]), true
+		return layerTable{own[i].inherit(base[j].section), own[i].kind}, true
 	case i >= 0:
 		return own[i], true
 	case j >= 0:

@@ -1,9 +1,9 @@
 package config
 
 import (
+	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
@@ -25,6 +25,8 @@ type LayerKind struct {
 	// late kinds are made after the others of their store, which tell them
 	// something through Env.
 	late bool
+	// open stands in place of Make where something is opened.
+	open func(ctx context.Context, v Values, env Env) (core.Layer, error)
 }
 
 // Key is a key of a table.
@@ -36,6 +38,9 @@ type Key struct {
 	Positive bool     // a Number, Duration or Size that must be more than zero
 	Required bool
 	Doc      string // one line for people
+
+	Keys  []Key  // of a Table, and of each of Tables
+	Short string // of Tables: the key that a text stands for
 }
 
 // Kind is the type of a key's value.
@@ -51,12 +56,20 @@ const (
 	TextList              // a list of strings
 	SecretRef             // where a secret is: "env:NAME" or "file:path"
 	Table                 // a table of its own
+	Tables                // a list of tables
+	Path                  // of a file or folder that may be made
+	File                  // of a file that must be there
+	Source                // a URL, or a File
+	URL                   // a URL without secrets
 )
 
 var kindNames = []string{
 	Text: "text", Flag: "flag", Number: "number", Duration: "duration", Size: "size", TextList: "list of texts",
-	SecretRef: "secret", Table: "table",
+	SecretRef: "secret", Table: "table", Tables: "list of tables", Path: "path", File: "file", Source: "file or URL", URL: "URL",
 }
+
+// place reports whether a relative path is taken from the file's folder.
+func (k Kind) place() bool { return k == Path || k == File || k == Source }
 
 // String gives a word for people.
 func (k Kind) String() string {
@@ -83,6 +96,7 @@ type Env struct {
 
 	caches *[]namedCache
 	undo   *[]func() // of what the layers did, when the stack is not opened after all
+	own    *assembly
 }
 
 type namedCache struct {
@@ -97,34 +111,6 @@ func (e Env) Watch(name string, stats func() metrics.CacheStats) {
 		*e.caches = append(*e.caches, namedCache{name, stats})
 	}
 }
-
-// Values are a layer's checked values, defaults filled in.
-type Values struct {
-	of      map[string]any
-	written map[string]bool
-}
-
-// Written reports whether a key stands in the file, here or in a table that
-// this one extends.
-func (v Values) Written(key string) bool { return v.written[key] }
-
-// Text gives a string.
-func (v Values) Text(key string) string { s, _ := v.of[key].(string); return s }
-
-// Flag gives a boolean.
-func (v Values) Flag(key string) bool { b, _ := v.of[key].(bool); return b }
-
-// Number gives an integer, and the bytes of a Size.
-func (v Values) Number(key string) int64 { n, _ := v.of[key].(int64); return n }
-
-// Duration gives a duration.
-func (v Values) Duration(key string) time.Duration { d, _ := v.of[key].(time.Duration); return d }
-
-// TextList gives a list.
-func (v Values) TextList(key string) []string { l, _ := v.of[key].([]string); return l }
-
-// Secret gives what a SecretRef refers to; it is read when it is revealed.
-func (v Values) Secret(key string) Secret { s, _ := v.of[key].(Secret); return s }
 
 // choose puts a program's own kinds among those of this module; one with a name
 // that is taken stands in its place.

@@ -15,7 +15,8 @@ import (
 // first: a span encloses what is counted and logged.
 func builtin() []LayerKind {
 	return []LayerKind{
-		tracingKind(), backendTracingKind(), metricsKind(), backendMetricsKind(), loggingKind(), cacheKind(), retryKind(),
+		tracingKind(), backendTracingKind(), metricsKind(), backendMetricsKind(), loggingKind(), rbacKind(), cryptoKind(),
+		cacheKind(), retryKind(),
 	}
 }
 

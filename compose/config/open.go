@@ -24,7 +24,11 @@ func (c *Config) Open(ctx context.Context, reg *Registry, name string) (*compose
 	if err != nil {
 		return nil, err
 	}
-	b := newBuilder(c, reg)
+	return newBuilder(c, reg).whole(ctx, name)
+}
+
+// whole builds a stack and, when that fails, closes what was opened for it.
+func (b *builder) whole(ctx context.Context, name string) (*compose.Stack, error) {
 	s, err := b.build(ctx, name)
 	if err != nil {
 		for _, s := range b.open {
@@ -40,18 +44,22 @@ func (c *Config) Open(ctx context.Context, reg *Registry, name string) (*compose
 
 // builder opens each store once.
 type builder struct {
-	c    *Config
-	reg  *Registry
-	open map[string]*compose.Stack
-	undo []func()
-	draw bool // stand-ins instead of backends
+	c      *Config
+	reg    *Registry
+	known  bool // reg is the program's, which may lack something
+	open   map[string]*compose.Stack
+	made   map[string]*assembly
+	shared *shared
+	undo   []func()
+	draw   bool // stand-ins instead of backends
+	reads  bool // drawing, but for files of text
 }
 
-func newBuilder(c *Config, reg *Registry) builder {
+func newBuilder(c *Config, reg *Registry) *builder {
 	if reg.metrics == nil {
 		reg = reg.With(Metrics(metrics.NewRegistry()))
 	}
-	return builder{c: c, reg: reg, open: map[string]*compose.Stack{}}
+	return &builder{c: c, reg: reg, known: true, open: map[string]*compose.Stack{}, made: map[string]*assembly{}, shared: newShared()}
 }
 
 func (b *builder) build(ctx context.Context, name string) (*compose.Stack, error) {
@@ -59,8 +67,27 @@ func (b *builder) build(ctx context.Context, name string) (*compose.Stack, error
 		return s, nil
 	}
 	t := b.c.store(name)
-	opts := []compose.Option{compose.Named(name)}
-	layers, err := b.layers(t)
+	own := b.assembly()
+	b.made[name] = own
+	s, err := b.stack(ctx, t, own)
+	if err != nil {
+		return nil, errors.Join(err, own.close())
+	}
+	b.open[name] = s
+	return s, nil
+}
+
+func (b *builder) assembly() *assembly {
+	own := &assembly{shared: b.shared, reads: b.reads}
+	if b.known {
+		own.reg = b.reg
+	}
+	return own
+}
+
+func (b *builder) stack(ctx context.Context, t *storeTable, own *assembly) (*compose.Stack, error) {
+	opts := []compose.Option{compose.Named(t.name)}
+	layers, err := b.layers(ctx, t, own)
 	if err != nil {
 		return nil, err
 	}
@@ -75,6 +102,9 @@ func (b *builder) build(ctx context.Context, name string) (*compose.Stack, error
 	for _, a := range t.accept {
 		opts = append(opts, compose.Accept(compose.RuleID(a.rule), a.reason))
 	}
+	for _, f := range own.closers {
+		opts = append(opts, compose.OnClose(f))
+	}
 	if b.draw {
 		opts = append(opts, compose.Backend(t.scheme()))
 	}
@@ -82,21 +112,27 @@ func (b *builder) build(ctx context.Context, name string) (*compose.Stack, error
 	if err != nil {
 		return nil, err
 	}
+	if err := own.bound(base); err != nil {
+		return nil, errors.Join(err, own.close(), base.Close())
+	}
 	s, err := compose.New(base, opts...)
 	if err != nil {
-		return nil, errors.Join(t.refused(err), base.Close())
+		return nil, errors.Join(t.refused(err), own.close(), base.Close())
 	}
-	b.open[name] = s
 	return s, nil
 }
 
-// layers makes the layers of a store's tables, in their order.
-func (b *builder) layers(t *storeTable) ([]core.Layer, error) {
-	var caches []namedCache
-	env := Env{
+// env is what the layers of a store are given.
+func (b *builder) env(t *storeTable, own *assembly) Env {
+	return Env{
 		Store: t.name, Backend: t.scheme(), Dir: b.c.Dir, Logger: b.reg.logger, Metrics: b.reg.metrics, Tracer: b.reg.tracer,
-		Traced: t.has("tracing"), Drawing: b.draw, caches: &caches, undo: &b.undo,
+		Traced: t.has("tracing"), Drawing: b.draw, caches: &[]namedCache{}, undo: &b.undo, own: own,
 	}
+}
+
+// layers makes the layers of a store's tables, in their order.
+func (b *builder) layers(ctx context.Context, t *storeTable, own *assembly) ([]core.Layer, error) {
+	env := b.env(t, own)
 	made := make([]core.Layer, len(t.layers))
 	var errs []error
 	for _, late := range []bool{false, true} {
@@ -105,7 +141,7 @@ func (b *builder) layers(t *storeTable) ([]core.Layer, error) {
 				continue
 			}
 			var err error
-			if made[i], err = l.make(b.c, env); err != nil {
+			if made[i], err = l.make(ctx, b.c, env); err != nil {
 				errs = append(errs, err)
 			}
 		}
@@ -192,6 +228,21 @@ func (c *Config) Describe(name string) (compose.Drawing, error) {
 		return compose.Drawing{}, err
 	}
 	b := newBuilder(c, NewRegistry(Logger(zap.NewNop())))
+	b.known = false
+	return b.drawn(name)
+}
+
+// judge is Describe with what a program can open, and with a look into files
+// of text.
+func (c *Config) judge(reg *Registry, name string) error {
+	b := newBuilder(c, reg.With(Logger(zap.NewNop()), Metrics(metrics.NewRegistry())))
+	b.reads = true
+	_, err := b.drawn(name)
+	return err
+}
+
+// drawn builds with stand-ins and describes what comes out.
+func (b *builder) drawn(name string) (compose.Drawing, error) {
 	b.draw = true
 	s, err := b.build(context.Background(), name)
 	for _, s := range b.open {

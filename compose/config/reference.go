@@ -18,15 +18,30 @@ func keysOfFile() []Key {
 // this module.
 func Reference(kinds ...LayerKind) string {
 	var b strings.Builder
-	section(&b, "The file", "", keysOfFile())
-	section(&b, "[stores.NAME]", "A key that is neither of these nor the name of a layer's table is a mistake.", keysOfStore())
+	chapter(&b, "The file", "", keysOfFile())
+	chapter(&b, "[stores.NAME]", "A key that is neither of these nor the name of a layer's table is a mistake.", keysOfStore())
 	for _, k := range choose(builtin(), kinds) {
-		section(&b, "[stores.NAME."+k.Table+"]", strings.ToUpper(k.Doc[:min(1, len(k.Doc))])+k.Doc[min(1, len(k.Doc)):]+".", k.Keys)
+		tables(&b, Key{Name: "stores.NAME." + k.Table, Kind: Table, Doc: k.Doc, Keys: k.Keys})
 	}
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-func section(b *strings.Builder, title, text string, keys []Key) {
+// tables lists a table and those in it.
+func tables(b *strings.Builder, t Key) {
+	title := "[" + t.Name + "]"
+	if t.Kind == Tables {
+		title = "[" + title + "]"
+	}
+	chapter(b, title, strings.ToUpper(t.Doc[:min(1, len(t.Doc))])+t.Doc[min(1, len(t.Doc)):]+".", t.Keys)
+	for _, k := range t.Keys {
+		if k.Kind == Table || k.Kind == Tables {
+			k.Name = t.Name + "." + k.Name
+			tables(b, k)
+		}
+	}
+}
+
+func chapter(b *strings.Builder, title, text string, keys []Key) {
 	if strings.HasPrefix(title, "[") {
 		title = "`" + title + "`"
 	}

@@ -88,10 +88,14 @@ func TestReferenceIsWhatIsRead(t *testing.T) {
 			listed = append(listed, m[1])
 		}
 		table, isTable := strings.CutPrefix(strings.Trim(title, "`"), "[stores.NAME")
+		list, isList := strings.CutPrefix(strings.Trim(title, "`"), "[[stores.NAME")
 		for _, key := range append(listed, "no_such_key") {
 			head := ""
 			if isTable {
 				head = "[stores.a" + table + "\n"
+			}
+			if isList {
+				head = "[[stores.a" + list + "\n"
 			}
 			// A wrong type everywhere: known keys complain about it.
 			_, err := config.Parse("m", []byte(head+key+" = 1.5\n"), ".")

@@ -24,6 +24,10 @@ type Opener func(ctx context.Context, url string) (core.Store, error)
 // since each brings its dependencies along. It is immutable.
 type Registry struct {
 	openers map[string]opener
+
+	locks    map[string]LockOpener
+	policies map[string]policyOpener
+
 	logger  *zap.Logger
 	metrics prometheus.Registerer
 	tracer  trace.TracerProvider
@@ -39,7 +43,10 @@ type RegistryOption func(*Registry)
 
 // NewRegistry makes a registry; "memory://" is in every one.
 func NewRegistry(opts ...RegistryOption) *Registry {
-	r := &Registry{openers: map[string]opener{"memory": {open: openMemory, file: true}}}
+	r := &Registry{
+		openers: map[string]opener{"memory": {open: openMemory, file: true}},
+		locks:   map[string]LockOpener{}, policies: map[string]policyOpener{},
+	}
 	for _, set := range opts {
 		set(r)
 	}
@@ -77,7 +84,7 @@ func Tracer(provider trace.TracerProvider) RegistryOption {
 // With gives a registry with more in it; r stays as it is.
 func (r *Registry) With(opts ...RegistryOption) *Registry {
 	more := *r
-	more.openers = maps.Clone(r.openers)
+	more.openers, more.locks, more.policies = maps.Clone(r.openers), maps.Clone(r.locks), maps.Clone(r.policies)
 	for _, set := range opts {
 		set(&more)
 	}
@@ -120,9 +127,16 @@ func (r *Registry) find(url string) (opener, error) {
 
 // absolute takes a relative path from dir.
 func (o opener) absolute(url, dir string) string {
+	if !o.file {
+		return url
+	}
+	return absoluteURL(url, dir)
+}
+
+func absoluteURL(url, dir string) string {
 	scheme, rest, _ := strings.Cut(url, "://")
 	path, query, hasQuery := strings.Cut(rest, "?")
-	if !o.file || path == "" || path == ":memory:" || filepath.IsAbs(path) {
+	if path == "" || path == ":memory:" || filepath.IsAbs(path) {
 		return url
 	}
 	url = scheme + "://" + filepath.Join(dir, path)

@@ -148,6 +148,11 @@ func (s *storeTable) has(table string) bool {
 	return slices.ContainsFunc(s.layers, func(l layerTable) bool { return l.kind.Table == table && !l.off })
 }
 
+// layerOfKind gives the store's table of a layer that it has.
+func layerOfKind(s *storeTable, table string) layerTable {
+	return s.layers[slices.IndexFunc(s.layers, func(l layerTable) bool { return l.kind.Table == table && !l.off })]
+}
+
 // refused gives each problem of a stack the place of its store.
 func (s *storeTable) refused(err error) error {
 	inner := errors.Unwrap(err) // what compose joined

@@ -24,16 +24,26 @@ func (c *Config) checkURL(store string, t *tomltree.Table) {
 	if !strings.Contains(text, "://") && !strings.Contains(text, "$") {
 		t.Fail("backend", "backend: want a URL such as \"duckdb://dev.duckdb\" or \"memory://\"")
 	}
+	for _, why := range secretsInURL(text, "write password = \"env:"+asVariable(store)+"_PASSWORD\" or \"file:path\" beside it") {
+		t.Fail("backend", "backend: %s", why)
+	}
+}
+
+// secretsInURL says of each secret that stands in a URL where it should be
+// instead.
+func secretsInURL(text, instead string) []string {
+	var out []string
 	u := splitURL(text)
 	if _, password, ok := strings.Cut(u.user, ":"); ok && literal(password) {
-		t.Fail("backend", "backend: the URL holds a password: leave it out and write password = \"env:%s_PASSWORD\" or \"file:path\" beside it", asVariable(store))
+		out = append(out, "the URL holds a password: leave it out and "+instead)
 	}
 	for option := range strings.SplitSeq(u.query, "&") {
 		name, value, _ := strings.Cut(option, "=")
 		if isSecret(name) && literal(value) {
-			t.Fail("backend", "backend: the URL holds a secret in %s: write %s=${NAME}, a variable without a default", name, name)
+			out = append(out, "the URL holds a secret in "+name+": write "+name+"=${NAME}, a variable without a default")
 		}
 	}
+	return out
 }
 
 // literal reports whether a text says more than references do.

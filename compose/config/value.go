@@ -71,6 +71,19 @@ func (k Key) convert(s string) (any, error) {
 		return []string{s}, nil
 	case SecretRef:
 		return s, checkReference(s)
+	case Path, File, Source:
+		if s == "" {
+			return nil, textError("names no file")
+		}
+		if k.Kind != Source && isURL(s) {
+			return nil, textError("want a path, not a URL")
+		}
+		return s, nil
+	case URL:
+		if !isURL(s) {
+			return nil, textError("want a URL")
+		}
+		return s, nil
 	default:
 	}
 	if len(k.Choices) > 0 && !slices.Contains(k.Choices, s) {
@@ -78,6 +91,8 @@ func (k Key) convert(s string) (any, error) {
 	}
 	return s, nil
 }
+
+func isURL(s string) bool { return strings.Contains(s, "://") }
 
 // within checks a number's range.
 func (k Key) within(n int64) error {

@@ -225,6 +225,20 @@ func (t *Table) Tables(key, shorthand string) []*Table {
 	return out
 }
 
+// OneOrMore is Tables that also takes one table, or with a shorthand one string,
+// for a list of one.
+func (t *Table) OneOrMore(key, shorthand string) []*Table {
+	switch v := t.Any(key).(type) {
+	case map[string]any:
+		return []*Table{t.Table(key)}
+	case string:
+		if shorthand != "" {
+			return []*Table{t.sub(key, map[string]any{shorthand: v}, t.node.get(key))}
+		}
+	}
+	return t.Tables(key, shorthand)
+}
+
 func (t *Table) sub(key string, m map[string]any, n *node) *Table {
 	path := quoted(key)
 	if t.Path != "" {

@@ -127,6 +127,9 @@ func (w *walker) valueOf(n *node, v *unstable.Node) {
 		for it := v.Children(); it.Next(); {
 			w.keyValue(n, it.Node())
 		}
+		if v.Raw.Length == 0 && len(n.order) > 0 { // its brace has no place; its first key has
+			n.value = n.children[n.order[0]].pos
+		}
 	}
 	if v.Kind == unstable.Array {
 		for it := v.Children(); it.Next(); {
@@ -134,7 +137,9 @@ func (w *walker) valueOf(n *node, v *unstable.Node) {
 			if e.Kind == unstable.Comment {
 				continue
 			}
-			w.valueOf(n.push(n.value), e)
+			element := n.push(n.value)
+			w.valueOf(element, e)
+			element.pos = element.value
 		}
 	}
 }
