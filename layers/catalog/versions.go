@@ -2,8 +2,11 @@ package catalog
 
 import (
 	"encoding/hex"
+	"fmt"
 	"iter"
 	"time"
+
+	"github.com/metaxy-go/metaxy/core"
 )
 
 // Time is an instant, the zero value none. Catalogs keep microseconds.
@@ -56,6 +59,9 @@ func Ask(conditions ...Condition) Conditions {
 	return c
 }
 
+// AnyContainer reports whether no container was asked for.
+func (c Conditions) AnyContainer() bool { return c.Container == "" }
+
 // AnyVersion reports whether no version was asked for.
 func (c Conditions) AnyVersion() bool { return !c.hasVersion }
 
@@ -78,9 +84,19 @@ type ContainerVersions struct {
 	Rows      int64 // the sum of the counts
 	Distinct  int64
 	// Sorted yields each distinct encoded version once with its count, in
-	// bytewise order. It can be ranged over again. The slice is valid until
-	// the next step.
+	// bytewise order. It can be ranged over again, by one goroutine at a time.
+	// The slice is valid until the next step. A source that breaks (a spill
+	// file that cannot be read) ends early: see Complete.
 	Sorted iter.Seq2[[]byte, int64]
+}
+
+// Complete says whether Sorted gave all that it promised. A catalog asks it
+// with what it counted, before it commits.
+func (v ContainerVersions) Complete(distinct, rows int64) error {
+	if distinct != v.Distinct || rows != v.Rows {
+		return fmt.Errorf("%w: %d of %d versions of container %q came", core.ErrUnavailable, distinct, v.Distinct, v.Container)
+	}
+	return nil
 }
 
 // The first byte of an encoded version.
@@ -93,14 +109,10 @@ const (
 // lowercase hex digest after a tag, or the text after another. Different
 // versions have different forms.
 func EncodeVersion(b []byte, v string) []byte {
-	if v == "" || len(v)%2 != 0 || !lowerHex(v) {
-		return append(append(b, tagRaw), v...)
+	if out, ok := appendHex(append(b, tagHex), v); ok {
+		return out
 	}
-	b = append(b, tagHex)
-	n := len(b)
-	b = append(b, v[:len(v)/2]...) // room
-	_, _ = hex.Decode(b[n:], []byte(v))
-	return b
+	return append(append(b, tagRaw), v...)
 }
 
 // DecodeVersion gives the text of an encoded version; one that nobody encoded
@@ -115,11 +127,28 @@ func DecodeVersion(b []byte) (v string, ok bool) {
 	return string(b[1:]), b[0] == tagRaw
 }
 
-func lowerHex(v string) bool {
-	for i := range len(v) {
-		if c := v[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return false
-		}
+// appendHex appends the bytes that v writes as lowercase hex.
+func appendHex(b []byte, v string) ([]byte, bool) {
+	if v == "" || len(v)%2 != 0 {
+		return b, false
 	}
-	return true
+	for i := 0; i < len(v); i += 2 {
+		high, low := nibble(v[i]), nibble(v[i+1])
+		if high|low > 0xf {
+			return b, false
+		}
+		b = append(b, high<<4|low)
+	}
+	return b, true
+}
+
+// nibble is the value of a lowercase hex digit, or more than 15.
+func nibble(c byte) byte {
+	switch {
+	case c >= '0' && c <= '9':
+		return c - '0'
+	case c >= 'a' && c <= 'f':
+		return c - 'a' + 10
+	}
+	return 0xff
 }
