@@ -20,7 +20,6 @@ type assembly struct {
 	reg    *Registry // nil when the program's is not known
 	reads  bool      // a drawing that may read files of text
 	shared *shared
-	log    *zap.Logger
 
 	closers []func() error
 	bind    []func(base core.Store) error // what waits for the backend

@@ -167,4 +167,3 @@ type noKeySet struct{}
 func (noKeySet) VerifySignature(context.Context, string) ([]byte, error) {
 	return nil, fmt.Errorf("%w: there are no keys", core.ErrUnauthenticated)
 }
-

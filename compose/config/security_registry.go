@@ -14,9 +14,9 @@ import (
 )
 
 // LockOpener makes the lock of a key file from the URI of a key that a key
-// service holds, such as "aws-kms://arn:…". It need not ask the service. close
+// service holds, such as "aws-kms://arn:…". It need not ask the service. done
 // gives up what the lock holds; it may be nil. Its errors hold no credential.
-type LockOpener func(ctx context.Context, uri string) (lock keys.Lock, close func() error, err error)
+type LockOpener func(ctx context.Context, uri string) (lock keys.Lock, done func() error, err error)
 
 // PolicyAdapter keeps the rules of a policy and can be closed.
 type PolicyAdapter interface {

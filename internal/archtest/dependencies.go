@@ -37,13 +37,14 @@ var owners = map[string][]string{
 	"golang.org/x/sys":                   {"backends", "cmd", "core/resolve"},
 	"github.com/prometheus":              {"layers/metrics", "compose/config", "bench", tests}, // config: the types of what a program hands to layers
 	"go.opentelemetry.io":                {"layers/tracing", "compose/config", "examples", "bench", tests},
-	"github.com/casbin/casbin/v2":        {"layers/rbac", tests},
+	"github.com/casbin/casbin/v2":        {"layers/rbac", "compose/config", tests},
 	"github.com/coreos/go-oidc/v3":       {"layers/rbac/identity"},
 	"github.com/golang-jwt/jwt/v5":       {"layers/rbac/identity"},
 	"golang.org/x/crypto":                {"layers/rbac/identity", "layers/crypto"},
 	"github.com/tink-crypto":             {"layers/crypto", tests},
 	"github.com/ClickHouse":              {"backends/clickhouse"},
-	"github.com/jackc":                   {"backends/sql"},
+	"github.com/jackc":                   {"backends/sql", "layers/rbac/sqlpolicy", tests},
+	"modernc.org/sqlite":                 {"layers/rbac/sqlpolicy", tests},
 	"gocloud.dev":                        {"backends/delta"},
 }
 
