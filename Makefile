@@ -5,9 +5,9 @@
 
 GO       ?= go
 TAGS     := duckdb_arrow
-MODULES  := . rowio backends/duckdb cmd/metaxy examples bench
-PURE     := . rowio
-SERVED   := internal/pgtest
+MODULES  := . rowio layers/rbac/sqlpolicy backends/duckdb cmd/metaxy examples bench
+PURE     := . rowio layers/rbac/sqlpolicy
+SERVED   := internal/pgtest layers/rbac/sqlpolicy
 BIN      := $(CURDIR)/bin
 FUZZTIME ?= 10s
 BENCH_N      ?= 10000,100000,1000000
