@@ -63,7 +63,8 @@ func Create(ctx context.Context, path string, lock Lock) (*File, error) {
 
 // Open reads a file that Create made. A wrong passphrase, and a file that was
 // changed, are core.ErrIntegrity; a file or key service that cannot be reached
-// is core.ErrUnavailable.
+// is core.ErrUnavailable. What else a key service says is kept where it matches
+// a sentinel: core.ErrDenied, say.
 func Open(ctx context.Context, path string, lock Lock) (*File, error) {
 	f := &File{path: path, lock: lock}
 	_, err := f.Ring(ctx)
@@ -110,9 +111,10 @@ func (f *File) load(ctx context.Context) (*Ring, error) {
 	if err != nil {
 		return nil, err
 	}
-	ring, err := unmarshal(ctx, l, ad, c.Rotating, c.Fixed)
+	w := &witness{lock: l}
+	ring, err := unmarshal(ctx, w, ad, c.Rotating, c.Fixed)
 	if err != nil {
-		return nil, f.lock.refused(ctx)
+		return nil, f.lock.refused(ctx, w.err)
 	}
 	f.ring, f.seen = ring, now
 	return ring, nil
@@ -135,12 +137,21 @@ func (l Lock) open(a *argon) (lock, []byte, error) {
 	return opened, append([]byte("metaxy/keyfile/1"), a.bytes()...), err
 }
 
-// refused says why a keyset did not open. What a service said is dropped.
-func (l Lock) refused(ctx context.Context) error {
+// refused says why a keyset did not open or was not locked. Of what a service
+// said an error that matches a sentinel is kept, since such errors repeat no
+// secret; another one is dropped.
+func (l Lock) refused(ctx context.Context, said error) error {
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
+	case l.service != nil && said == nil:
+		return fmt.Errorf("%w: the key file holds no keyset", core.ErrIntegrity)
 	case l.service != nil:
+		for _, sentinel := range core.Sentinels() {
+			if errors.Is(said, sentinel) {
+				return fmt.Errorf("the lock of the key file: %w", said)
+			}
+		}
 		return fmt.Errorf("%w: the key service did not open the key file", core.ErrUnavailable)
 	}
 	return fmt.Errorf("%w: the passphrase is wrong or the key file was changed", core.ErrIntegrity)
@@ -212,8 +223,9 @@ func (f *File) save(ctx context.Context, ring *Ring, fresh bool) error {
 	if err != nil {
 		return err
 	}
-	if c.Rotating, c.Fixed, err = ring.marshal(ctx, l, ad); err != nil {
-		return f.lock.refused(ctx)
+	w := &witness{lock: l}
+	if c.Rotating, c.Fixed, err = ring.marshal(ctx, w, ad); err != nil {
+		return f.lock.refused(ctx, w.err)
 	}
 	text, err := json.MarshalIndent(c, "", "  ")
 	if err != nil {

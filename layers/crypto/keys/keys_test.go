@@ -182,19 +182,27 @@ type service struct {
 		Decrypt(a, b []byte) ([]byte, error)
 	}
 	down  bool
+	says  error // instead of its own words
 	calls int
+}
+
+func (s *service) refusal() error {
+	if s.says != nil {
+		return s.says
+	}
+	return errors.New("secret-token: no route to host")
 }
 
 func (s *service) EncryptWithContext(_ context.Context, plain, ad []byte) ([]byte, error) {
 	if s.calls++; s.down {
-		return nil, errors.New("secret-token: no route to host")
+		return nil, s.refusal()
 	}
 	return s.aead.Encrypt(plain, ad)
 }
 
 func (s *service) DecryptWithContext(_ context.Context, sealed, ad []byte) ([]byte, error) {
 	if s.calls++; s.down {
-		return nil, errors.New("secret-token: no route to host")
+		return nil, s.refusal()
 	}
 	return s.aead.Decrypt(sealed, ad)
 }
@@ -231,6 +239,11 @@ func TestKeyService(t *testing.T) {
 	if _, err := keys.Open(ctx, path, keys.KMS(kms)); !errors.Is(err, core.ErrUnavailable) || strings.Contains(err.Error(), "token") {
 		t.Errorf("the service is down: %v", err)
 	}
+	kms.says = fmt.Errorf("%w: no right to use the key", core.ErrDenied)
+	if _, err := keys.Open(ctx, path, keys.KMS(kms)); !errors.Is(err, core.ErrDenied) || errors.Is(err, core.ErrUnavailable) {
+		t.Errorf("the service refuses: %v", err)
+	}
+	kms.says = nil
 	if _, err := f.Rotate(ctx); !errors.Is(err, core.ErrUnavailable) {
 		t.Errorf("rotate while the service is down: %v", err)
 	}

@@ -38,6 +38,22 @@ func (l Lock) String() string {
 // GoString is String: %#v must not show a passphrase.
 func (l Lock) GoString() string { return l.String() }
 
+// witness keeps the error of a lock, of which Tink passes on the text alone.
+type witness struct {
+	lock
+	err error
+}
+
+func (w *witness) EncryptWithContext(ctx context.Context, plaintext, ad []byte) (out []byte, err error) {
+	out, w.err = w.lock.EncryptWithContext(ctx, plaintext, ad)
+	return out, w.err
+}
+
+func (w *witness) DecryptWithContext(ctx context.Context, ciphertext, ad []byte) (out []byte, err error) {
+	out, w.err = w.lock.DecryptWithContext(ctx, ciphertext, ad)
+	return out, w.err
+}
+
 type contextless struct{ a tink.AEAD }
 
 func (c contextless) EncryptWithContext(ctx context.Context, plaintext, ad []byte) ([]byte, error) {
