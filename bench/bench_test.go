@@ -132,6 +132,24 @@ func perRow(b *testing.B, rows int) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(rows), "ns/row")
 }
 
+// A small run of the sections about what guards a store.
+func TestGuards(t *testing.T) {
+	b := &bench{dir: t.TempDir(), sizes: []int64{3000}, rounds: 1, log: t.Logf}
+	file := filepath.Join(b.dir, "benchmarks.md")
+	if err := b.report(context.Background(), []string{"crypto", "rbac", "audit"}, file); err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"| both, one core |", "| read, 2 of 10 columns |", "| a decision |", "| 3 k records verified |"} {
+		if !strings.Contains(string(got), want) {
+			t.Errorf("the document lacks %q:\n%s", want, got)
+		}
+	}
+}
+
 // The generator gives the same rows each time, and as many as it says.
 func TestRootRows(t *testing.T) {
 	all, err := shapes()

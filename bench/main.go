@@ -46,6 +46,9 @@ func tables() []table {
 		{"full", (*bench).fullTable},
 		{"cache", (*bench).cacheTable},
 		{"policy", (*bench).policyTable},
+		{"crypto", (*bench).cryptoTable},
+		{"rbac", (*bench).rbacTable},
+		{"audit", (*bench).auditTable},
 	}
 }
 
@@ -54,7 +57,7 @@ func run(ctx context.Context, args []string) (err error) {
 	sizes := flags.String("n", "10000,100000,1000000", "row counts, with commas between")
 	rounds := flags.Int("rounds", 5, "rounds per measurement; more below 100,000 rows, at most 3 from 5 million")
 	graphs := flags.String("graphs", "", "graphs of resolve and universal: simple, wide; both when empty")
-	only := flags.String("only", "", "sections to run: resolve, universal, stretch, stack, memory, full, cache, policy; all when empty")
+	only := flags.String("only", "", "sections to run: resolve, universal, stretch, stack, memory, full, cache, policy, crypto, rbac, audit; all when empty")
 	markdown := flags.String("markdown", "", "a file whose tables between <!-- bench:… --> markers are rewritten")
 	dir := flags.String("dir", "", "where the database files go; a temporary directory when empty")
 	child := flags.String("child", "", "used by the program itself: the job of a child process")

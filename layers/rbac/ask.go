@@ -26,6 +26,15 @@ func (p *Policy) Can(id identity.Identity, op core.Op, key core.FeatureKey) Deci
 	return p.now.Load().can(id, actionOf(op), key)
 }
 
+// Allows is Can without the reason, for where many questions are asked.
+func (p *Policy) Allows(id identity.Identity, op core.Op, key core.FeatureKey) bool {
+	if id.Check() != nil || key.Validate() != nil {
+		return false
+	}
+	a := p.now.Load().access(id, key)
+	return a.may(actionOf(op))
+}
+
 // Administers is Can for ActionAdmin.
 func (p *Policy) Administers(id identity.Identity, key core.FeatureKey) Decision {
 	return p.now.Load().can(id, admin, key)

@@ -64,6 +64,9 @@ func TestSameAsCasbin(t *testing.T) {
 			} else {
 				op, _ := core.ParseOp(act)
 				got = p.Can(id, op, core.FeatureKey(key))
+				if short := p.Allows(id, op, core.FeatureKey(key)); short != got.Allowed {
+					t.Fatalf("seed %d: %s %s %s: Allows says %v, Can %v", seed, user, act, key, short, got.Allowed)
+				}
 			}
 			if got.Allowed != want {
 				t.Fatalf("seed %d: %s %s %s: the index says %v (%s), casbin %v\n%v", seed, user, act, key, got.Allowed, got.Reason, want, p.Rules())
