@@ -42,6 +42,12 @@ var owners = map[string][]string{
 	"github.com/golang-jwt/jwt/v5":       {"layers/rbac/identity"},
 	"golang.org/x/crypto":                {"layers/rbac/identity", "layers/crypto"},
 	"github.com/tink-crypto":             {"layers/crypto", tests},
+	"github.com/aws":                     {"layers/crypto/kms"}, // and Google and Vault: key services
+	"cloud.google.com/go/kms":            {"layers/crypto/kms"},
+	"google.golang.org/api":              {"layers/crypto/kms"},
+	"google.golang.org/grpc":             {"layers/crypto/kms"},
+	"google.golang.org/protobuf":         {"layers/crypto/kms"},
+	"github.com/hashicorp/vault/api":     {"layers/crypto/kms"},
 	"github.com/ClickHouse":              {"backends/clickhouse"},
 	"github.com/jackc":                   {"backends/sql", "layers/rbac/sqlpolicy", tests},
 	"modernc.org/sqlite":                 {"layers/rbac/sqlpolicy", tests},
