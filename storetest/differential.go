@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow/memory"
@@ -14,7 +15,14 @@ import (
 // The rows that it writes come from mem and are released before it returns.
 func Differential(t *testing.T, mem *memory.CheckedAllocator, bare, wrapped core.Store, steps []Step) (at int, diff string) {
 	t.Helper()
-	e := &env{T: t, mem: mem}
+	return DifferentialIn(t.Context(), t, mem, bare, wrapped, steps)
+}
+
+// DifferentialIn is Differential with calls in a context, such as one with the
+// identity that an access layer wants.
+func DifferentialIn(ctx context.Context, t *testing.T, mem *memory.CheckedAllocator, bare, wrapped core.Store, steps []Step) (at int, diff string) {
+	t.Helper()
+	e := &env{T: t, mem: mem, base: ctx}
 	for at, step := range steps {
 		if d := Diff(step.do(e, bare), step.do(e, wrapped)); d != "" {
 			return at, d

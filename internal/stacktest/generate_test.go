@@ -14,6 +14,7 @@ import (
 
 	"github.com/metaxy-go/metaxy/core"
 	"github.com/metaxy-go/metaxy/layers/cache"
+	"github.com/metaxy-go/metaxy/layers/crypto/keys"
 	"github.com/metaxy-go/metaxy/layers/fallback"
 	"github.com/metaxy-go/metaxy/layers/logging"
 	"github.com/metaxy-go/metaxy/layers/metrics"
@@ -28,11 +29,12 @@ type generator struct {
 	rng    *rand.Rand
 	mem    arrowmem.Allocator
 	made   []core.Store
+	ring   *keys.Ring
 	others bool // a leg holds features that no call is about
 }
 
 func names() []string {
-	return []string{"logging", "metrics", "tracing", "fallback", "cache", "retry", "tap", "fault"}
+	return []string{"logging", "metrics", "tracing", "fallback", "cache", "retry", "rbac", "crypto", "tap", "fault"}
 }
 
 // layers draws a random subset. Each may be there once in a phase.
@@ -46,7 +48,9 @@ func (g *generator) layers() []core.Layer {
 	maybe(g.logging)
 	maybe(func() core.Layer { return metrics.New(metrics.NewRegistry(), pick(g, nil, metrics.PerFeature(3))) })
 	maybe(func() core.Layer { return tracing.New(noop.NewTracerProvider()) })
+	maybe(g.rbac)
 	maybe(g.fallback)
+	maybe(g.crypto)
 	maybe(func() core.Layer { return cache.New(g.cache()...) })
 	if g.rng.IntN(4) == 0 { // above the place of crypto as well
 		out = append(out, cache.New(append(g.cache(), cache.AbovePlaintext())...))

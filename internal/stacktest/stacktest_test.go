@@ -16,18 +16,19 @@ import (
 	"github.com/metaxy-go/metaxy/backends/memory"
 	"github.com/metaxy-go/metaxy/compose"
 	"github.com/metaxy-go/metaxy/core"
+	"github.com/metaxy-go/metaxy/layers/crypto/keys"
 	"github.com/metaxy-go/metaxy/storetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// stacks is how many random stacks are tried: 5,000, a tenth of it with -short
+// stacks is how many random stacks are tried: 3,500, a tenth of it with -short
 // and with the race detector, which is about ten times slower.
 func stacks() int {
 	if testing.Short() || raceEnabled {
-		return 500
+		return 350
 	}
-	return 5000
+	return 3500
 }
 
 // steps is how many calls each stack answers at most.
@@ -41,11 +42,11 @@ func TestRandomStacks(t *testing.T) {
 	layers := map[string]int{}
 	var mu sync.Mutex
 	var workers sync.WaitGroup
-	script := storetest.Steps(steps)
+	script, ring := storetest.Steps(steps), newRing(t)
 	for range runtime.GOMAXPROCS(0) {
 		workers.Go(func() {
 			for n := next.Add(1) - 1; n < int64(stacks()) && !t.Failed(); n = next.Add(1) - 1 {
-				s := one(t, int(n), script.Example(int(n)))
+				s := one(t, int(n), ring, script.Example(int(n)))
 				calls.Add(int64(s.calls))
 				mu.Lock()
 				for _, name := range s.layers {
@@ -72,15 +73,17 @@ type tried struct {
 
 // one builds stack number n, compares, closes everything, and counts Arrow
 // memory.
-func one(t *testing.T, n int, script []storetest.Step) tried {
+func one(t *testing.T, n int, ring *keys.Ring, script []storetest.Step) tried {
 	t.Helper()
 	mem := arrowmem.NewCheckedAllocator(arrowmem.NewGoAllocator())
-	g := &generator{rng: rand.New(rand.NewPCG(uint64(n), 1)), mem: mem, t: t}
+	g := &generator{rng: rand.New(rand.NewPCG(uint64(n), 1)), mem: mem, t: t, ring: ring}
 	defer g.close()
 	bare, base := g.memory(), g.memory()
 	opts := []compose.Option{compose.Named(fmt.Sprint("stack ", n))}
 	var out tried
-	for _, l := range g.layers() {
+	layers := g.layers()
+	opts = append(opts, accepts(layers)...)
+	for _, l := range layers {
 		opts = append(opts, compose.With(l))
 		out.layers = append(out.layers, l.Info().Name)
 	}
@@ -96,7 +99,7 @@ func one(t *testing.T, n int, script []storetest.Step) tried {
 		}
 	}
 	out.calls = len(script)
-	if at, d := storetest.Differential(t, mem, bare, stack, script); at >= 0 {
+	if at, d := storetest.DifferentialIn(g.ctx(), t, mem, bare, stack, script); at >= 0 {
 		t.Errorf("call %d through this stack and without it: %s\n%s\n%#v", at, d, stack, script[:at+1])
 	}
 	if err := stack.Close(); err != nil {

@@ -46,7 +46,9 @@ var _ core.Layer = (*Cache)(nil)
 func New(opts ...Option) *Cache {
 	c := &Cache{options: defaults()}
 	for _, o := range opts {
-		o(&c.options)
+		if o != nil {
+			o(&c.options)
+		}
 	}
 	c.shelf = newShelf(c.options, &c.counts)
 	return c

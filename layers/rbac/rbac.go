@@ -27,7 +27,9 @@ var _ core.Layer = (*RBAC)(nil)
 func New(policy *Policy, opts ...Option) *RBAC {
 	r := &RBAC{policy: policy, o: options{refresh: DefaultRefresh, now: time.Now}}
 	for _, set := range opts {
-		set(&r.o)
+		if set != nil {
+			set(&r.o)
+		}
 	}
 	return r
 }

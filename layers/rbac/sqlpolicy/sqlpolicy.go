@@ -77,7 +77,9 @@ func Timeout(d time.Duration) Option { return func(o *options) { o.timeout = d }
 func Open(ctx context.Context, location string, opts ...Option) (*Adapter, error) {
 	o := options{timeout: DefaultTimeout}
 	for _, set := range opts {
-		set(&o)
+		if set != nil {
+			set(&o)
+		}
 	}
 	if o.timeout <= 0 {
 		return nil, fmt.Errorf("%w: sqlpolicy: a timeout of %s", core.ErrInvalid, o.timeout)
