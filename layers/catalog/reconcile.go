@@ -1,0 +1,269 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/metaxy-go/metaxy/core"
+)
+
+// Verify compares the catalog with the store and changes nothing. It may be
+// ended at any feature, by ctx or Job.Limit, and goes on from Report.Cursor.
+func (k *Keeper) Verify(ctx context.Context, job Job) (Report, error) {
+	return k.run(ctx, job, func(ctx context.Context, s *store, p pair, w *work) error {
+		f, rows, err := s.examine(ctx, p, w.deep, &w.patience, w.pace)
+		w.report.Rows += rows
+		if err != nil {
+			return err
+		}
+		if f.Kind != 0 {
+			w.report.found(f)
+		}
+		return nil
+	})
+}
+
+// Reconcile compares and repairs: commits that are not registered are, by the
+// store's log, and a feature that does not fit the store is registered anew.
+// The findings tell what there was to repair.
+func (k *Keeper) Reconcile(ctx context.Context, job Job) (Report, error) {
+	return k.run(ctx, job, func(ctx context.Context, s *store, p pair, w *work) error {
+		f, rows, err := s.examine(ctx, p, w.deep, &w.patience, w.pace)
+		w.report.Rows += rows
+		if err != nil {
+			return err
+		}
+		if f.Kind != 0 {
+			w.report.found(f)
+			done, err := s.mend(ctx, f, repairing{unlimited: true, replace: true, pace: w.pace})
+			w.report.Commits, w.report.Rows = w.report.Commits+done.commits, w.report.Rows+done.rows
+			if err != nil {
+				return err
+			}
+			w.report.Repaired++
+		}
+		return s.finish(ctx, p.key, w.job)
+	})
+}
+
+// Rebuild registers every feature anew from the store, and forgets those that
+// the store does not hold. It reads the versions of all rows. Who wrote a commit
+// is kept where the catalog still tells. When it is ended midway, Reconcile
+// completes the feature that it was at.
+func (k *Keeper) Rebuild(ctx context.Context, job Job) (Report, error) {
+	return k.run(ctx, job, func(ctx context.Context, s *store, p pair, w *work) error {
+		done, err := s.mend(ctx, Finding{Key: p.key, Kind: Different}, repairing{unlimited: true, replace: true, pace: w.pace})
+		w.report.Commits, w.report.Rows = w.report.Commits+done.commits, w.report.Rows+done.rows
+		if err != nil {
+			return err
+		}
+		w.report.Repaired++
+		return s.finish(ctx, p.key, w.job)
+	})
+}
+
+// mend makes a feature in the catalog what it is in the store.
+func (s *store) mend(ctx context.Context, f Finding, how repairing) (repaired, error) {
+	if f.Kind != Different {
+		return s.repair(ctx, f.Key, how)
+	}
+	info, err := s.next.Stat(ctx, core.StatRequest{Key: f.Key, Commits: -1})
+	if errors.Is(err, core.ErrFeatureNotFound) {
+		return s.repair(ctx, f.Key, how)
+	}
+	if err != nil {
+		return repaired{}, err
+	}
+	return s.rebuild(ctx, info, how)
+}
+
+// finish ends what is known to be over: doubts of this process, and intents of
+// writers that died.
+func (s *store) finish(ctx context.Context, key core.FeatureKey, job Job) error {
+	s.settle(key)
+	if job.AbandonAfter < 0 {
+		return nil
+	}
+	e, err := s.keeper.cat.Entry(ctx, key)
+	if err != nil {
+		return err
+	}
+	for _, i := range e.Pending {
+		if s.keeper.options.now().Sub(i.Begun) < job.AbandonAfter {
+			continue
+		}
+		if err := s.keeper.cat.Abandon(ctx, i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// work is a job in progress.
+type work struct {
+	job      Job
+	report   Report
+	pace     *pacer
+	patience int
+	deep     bool // for the feature at hand
+}
+
+// run walks over the features of both sides.
+func (k *Keeper) run(ctx context.Context, job Job, each func(context.Context, *store, pair, *work) error) (Report, error) {
+	s, err := k.only()
+	if err != nil {
+		return Report{}, err
+	}
+	if job.Sample < 0 || job.Sample > 1 || job.FeaturesPerSecond < 0 || job.RowsPerSecond < 0 || job.Limit < 0 {
+		return Report{}, fmt.Errorf("%w: catalog: a sample of %v, limits of %v features and %v rows a second", core.ErrInvalid, job.Sample, job.FeaturesPerSecond, job.RowsPerSecond)
+	}
+	if job.Seed == 0 && job.Sample > 0 && job.Sample < 1 {
+		job.Seed = rand.Uint64() //nolint:gosec // which features are looked at is no secret
+	}
+	if job.AbandonAfter == 0 {
+		job.AbandonAfter = DefaultAbandonAfter
+	}
+	began := k.options.now()
+	w := &work{job: job, pace: newPacer(job), patience: 20}
+	w.report.Seed, w.report.Cursor = job.Seed, job.After
+	for p, err := range s.pairs(ctx, job.Prefix, job.After) {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err == nil {
+			w.deep = job.sampled(p.key)
+			err = each(ctx, s, p, w)
+		}
+		if err != nil {
+			return w.report, fmt.Errorf("catalog: after feature %q: %w", string(w.report.Cursor), err)
+		}
+		w.report.Checked++
+		if w.deep {
+			w.report.Sampled++
+		}
+		if len(p.entry.Pending) > 0 {
+			w.report.Pending++
+		}
+		w.report.Cursor = p.key
+		if job.Progress != nil {
+			r := w.report
+			r.Findings = slices.Clip(r.Findings)
+			job.Progress(r)
+		}
+		if job.Limit > 0 && w.report.Checked == int64(job.Limit) {
+			return w.report, nil
+		}
+		if err := w.pace.spend(ctx, 1, 0); err != nil {
+			return w.report, fmt.Errorf("catalog: after feature %q: %w", string(w.report.Cursor), err)
+		}
+	}
+	w.report.Done = true
+	k.finished(s, w, began)
+	return w.report, nil
+}
+
+// finished remembers what a comparison of everything found.
+func (k *Keeper) finished(s *store, w *work, began Time) {
+	if w.job.Prefix != "" || w.job.After != "" {
+		return
+	}
+	left := w.report.Drift
+	if w.report.Repaired > 0 {
+		left = Drift{}
+	}
+	k.setDrift(left)
+	if left.Clean() {
+		s.mu.Lock()
+		s.compared = began
+		s.mu.Unlock()
+	}
+}
+
+// Flush registers at once what could not be registered when it was written.
+func (k *Keeper) Flush(ctx context.Context) error {
+	s, err := k.only()
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	keys := make([]core.FeatureKey, 0, len(s.behind))
+	for key := range s.behind {
+		keys = append(keys, key)
+	}
+	s.mu.Unlock()
+	slices.Sort(keys)
+	var errs []error
+	for _, key := range keys {
+		if _, err := s.heal(ctx, key, repairing{unlimited: true}); err != nil {
+			errs = append(errs, core.WrapError(core.OpWrite, key, name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// catchUp compares the store with the catalog at the first use, and registers
+// what an earlier program left behind. It never fails an operation: what it
+// could not do is tried again, and until then the store is asked.
+func (s *store) catchUp(ctx context.Context) {
+	if s.caught.Load() || s.keeper.shared.Load() || !s.catching.TryLock() {
+		return
+	}
+	defer s.catching.Unlock()
+	s.mu.Lock()
+	due := !s.keeper.options.now().Before(s.catchAt)
+	s.mu.Unlock()
+	if s.caught.Load() || !due {
+		return
+	}
+	began := s.keeper.options.now()
+	drift, err := s.compareAll(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			s.mu.Lock()
+			s.catchAt = s.keeper.options.now().Add(s.keeper.options.retry)
+			s.mu.Unlock()
+			s.keeper.problem("", err)
+		}
+		return
+	}
+	s.keeper.setDrift(drift)
+	s.mu.Lock()
+	s.compared = began
+	s.mu.Unlock()
+	s.caught.Store(true)
+}
+
+// compareAll repairs what fits into the budget and keeps the rest from being
+// answered from the catalog.
+func (s *store) compareAll(ctx context.Context) (Drift, error) {
+	var left Drift
+	budget := s.keeper.options.catchUp
+	patience := 0
+	for p, err := range s.pairs(ctx, "", "") {
+		if err != nil {
+			return left, err
+		}
+		f, _, err := s.examine(ctx, p, false, &patience, nil)
+		if err != nil {
+			return left, err
+		}
+		if f.Kind == 0 {
+			continue
+		}
+		s.doubt(p.key, unregistered)
+		done, err := s.heal(ctx, p.key, repairing{rows: budget})
+		budget -= done.rows
+		switch {
+		case err == nil:
+		case errors.Is(err, errTooMuch), errors.Is(err, core.ErrConflict):
+			left.add(f.Kind)
+			s.keeper.problem(p.key, err)
+		default:
+			return left, err
+		}
+	}
+	return left, nil
+}
