@@ -121,7 +121,7 @@ func (o *Opened) record(ctx context.Context, e rbac.Event) error {
 		return nil
 	}
 	if err := o.own.recorder.Record(context.WithoutCancel(ctx), e); err != nil && !o.own.lenient {
-		return fmt.Errorf("%w: the audit trail cannot be kept: %s", core.ErrUnavailable, err)
+		return fmt.Errorf("%w: the audit trail cannot be kept: %s", core.ErrUnavailable, err.Error())
 	}
 	return nil
 }

@@ -35,7 +35,7 @@ func cryptoColumnKeys() []Key {
 		{Name: "field", Doc: "instead of a column: a field of a struct column, such as `profile.phone`; the rest stays readable"},
 		{Name: "features", Default: "**", Doc: "which features: a key, `video/*` for one part more, `video/**` for any number, `**` for all; of several rules for a column the last one counts"},
 		{Name: "mode", Default: "random", Choices: []string{"random", "deterministic"}, Doc: "whether equal values have different ciphertext, or the same, so that storage can compare them"},
-		{Name: "algorithm", Choices: algorithmNames(), Doc: "how values are encrypted: `aes-256-gcm` when random, `aes-256-siv` when deterministic"},
+		{Name: "algorithm", Choices: algorithmNames(), Doc: "how values are encrypted: `aes256-gcm` when random, `aes256-siv` when deterministic"},
 		{Name: "beacon", Kind: Number, Doc: "bits of a keyed hash, 1 to 32, kept beside random ciphertext so that equality narrows down what is read (0: none)"},
 		{Name: "hide_nulls", Kind: Flag, Doc: "encrypt nulls as well"},
 		{Name: "subject", Doc: "column that names whose value it is: shredding that subject's secret makes the values unreadable; needs `subjects`"},

@@ -14,6 +14,8 @@ func FuzzParse(f *testing.F) {
 	for _, doc := range []string{
 		sample, everything, "[stores.a]\nextends = \"a\"\n", "[stores.a]\nbackend = \"x://${A:-${B}}:@/?token=\"\npassword = \"file:\"\n",
 		"[stores.a]\nbackend = \"memory://\"\n[stores.a.cache]\nmax_bytes = \"${X:-9e300TB}\"\nttl = \"-0s\"\n", "stores = 3\ndefault = \"$\"\n",
+		document(someColumns), "[stores.a]\nbackend = \"memory://\"\nextends = \"b\"\n[stores.a.rbac]\naudit = {log = true}\noidc = [{issuer = \"https://i\", audience = \"m\"}]\n[stores.b.rbac]\npolicy = \"p\"\naudit = false\n",
+		"[stores.a]\nbackend = \"memory://\"\n[stores.a.crypto]\nkeyset = \"k\"\nkms = \"${K:-x://y}\"\ncolumns = \"e\"\n[[stores.a.crypto.columns]]\n",
 	} {
 		f.Add([]byte(doc))
 	}
@@ -30,6 +32,12 @@ func FuzzParse(f *testing.F) {
 				t.Fatal(err)
 			}
 			if _, err := c.Needs(name); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := c.Security(name); err != nil && !errors.Is(err, core.ErrInvalid) {
+				t.Fatal(err)
+			}
+			if _, err := c.Audit(name); err != nil && !errors.Is(err, core.ErrInvalid) && !errors.Is(err, core.ErrUnsupported) {
 				t.Fatal(err)
 			}
 		}

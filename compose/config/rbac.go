@@ -131,6 +131,9 @@ func policyOf(ctx context.Context, v Values, reg *Registry, dir string) (*rbac.P
 		return p, func() error { return nil }, v.failed("policy", err)
 	}
 	o, err := reg.policy(url)
+	if err == nil && o.file && v.Written("policy_password") {
+		return nil, nil, v.Errorf("policy_password", "policy_password: a policy in a file takes none")
+	}
 	if err == nil && v.Secret("policy_password").IsSet() {
 		var password string
 		if password, err = v.Secret("policy_password").Reveal(); err == nil {
