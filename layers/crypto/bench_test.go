@@ -53,7 +53,7 @@ func BenchmarkRaw(b *testing.B) {
 			key := make([]byte, 32)
 			block, _ := aes.NewCipher(key)
 			gcm, _ := cipher.NewGCM(block)
-			head := newHead(purposeCell, keys.AES256GCM, 1, "video/raw", "text")
+			head := newHead(purposeCell, keys.AES256GCM, 1, 1, "video/raw", "text")
 			b.ReportAllocs()
 			for b.Loop() {
 				for range benchBatch1M {
@@ -93,10 +93,7 @@ func BenchmarkColumn(b *testing.B) {
 			batch := benchBatch(benchRows)
 			defer batch.Release()
 			rows, _ := newRowBinder(batch, []string{"id"})
-			s, err := newSealer(c, ring, ring.Primary(), "video/raw")
-			if err != nil {
-				b.Fatal(err)
-			}
+			s := newSealer(c, ring, ring.Primary(), "video/raw")
 			w := &writing{ring: ring}
 			o := &opener{column: c, ring: ring, feature: "video/raw"}
 			b.ReportAllocs()

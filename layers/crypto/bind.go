@@ -13,22 +13,36 @@ import (
 	"github.com/metaxy-go/metaxy/layers/crypto/keys"
 )
 
-// cellVersion is the first byte of every stored value.
-const cellVersion = 1
+// The first byte of every stored value is the version of its format.
+const (
+	cellVersion    = 1 // one key for a column
+	cellVersionLot = 2 // and for a lot, whose number follows the algorithm
+)
 
-// cellHead is the length of what stands before Tink's ciphertext: the version
-// and the algorithm. Tink's begins with 1 and the key id.
-const cellHead = 2
+// What stands before Tink's ciphertext: the version, the algorithm, and in the
+// second version the lot. Tink's begins with 1 and the key id.
+const (
+	cellHead    = 2
+	cellHeadLot = cellHead + 8
+)
 
-// cellLeast is the length of the shortest thing that can name a key.
-const cellLeast = cellHead + 5
+// keyName is the length of what names a key at the beginning of Tink's ciphertext.
+const keyName = 5
+
+// appendCellHead begins a stored value.
+func appendCellHead(dst []byte, a keys.Algorithm, lot uint64) []byte {
+	if lot == 0 {
+		return append(dst, cellVersion, byte(a))
+	}
+	return binary.BigEndian.AppendUint64(append(dst, cellVersionLot, byte(a)), lot)
+}
 
 // newHead begins the associated data of a value: everything but its row.
 // Each part has its length before it, so no two lists of parts look alike.
-func newHead(purpose string, a keys.Algorithm, key uint32, feature core.FeatureKey, bound string) []byte {
+func newHead(purpose string, a keys.Algorithm, key uint32, lot uint64, feature core.FeatureKey, bound string) []byte {
 	dst := appendPart(nil, "metaxy/crypto")
 	dst = appendPart(dst, purpose)
-	dst = append(dst, cellVersion, byte(a))
+	dst = appendCellHead(dst, a, lot)
 	dst = binary.BigEndian.AppendUint32(dst, key)
 	dst = appendPart(dst, string(feature))
 	return appendPart(dst, bound)

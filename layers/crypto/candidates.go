@@ -32,11 +32,11 @@ func (t *translator) candidates(c *column, l expr.Literal) ([]expr.Literal, bool
 			if err != nil {
 				return nil, false, err
 			}
-			sealed, err := cipher.Encrypt(plain, newHead(purposeCell, keys.AES256SIV, key, t.feature, c.bound))
+			sealed, err := cipher.Encrypt(plain, newHead(purposeCell, keys.AES256SIV, key, 0, t.feature, c.bound))
 			if err != nil {
 				return nil, false, err
 			}
-			out = append(out, expr.Bytes(append([]byte{cellVersion, byte(keys.AES256SIV)}, sealed...)))
+			out = append(out, expr.Bytes(append(appendCellHead(nil, keys.AES256SIV, 0), sealed...)))
 		}
 	}
 	return out, true, nil

@@ -20,61 +20,91 @@ type opener struct {
 	feature core.FeatureKey
 }
 
-// opened is what is known of a key and an algorithm.
-type opened struct {
+// keyed is what a value says of its key.
+type keyed struct {
+	purpose   string
 	algorithm keys.Algorithm
 	key       uint32
-	cipher    keys.Cipher // nil: one a subject
-	head      []byte
+	lot       uint64
+}
+
+// opened is what a value that names a key is opened with.
+type opened struct {
+	keyed
+	cipher keys.Cipher // nil: one a subject
+	head   []byte
 }
 
 // lens decrypts rows lo to hi of a column on one goroutine.
 type lens struct {
 	*opener
-	met, metRow opened
-	ad          []byte
-	repeated    map[string][]byte // plaintexts of deterministic values; nil: none
+	met      map[keyed]*opened
+	last     [2]*opened // of cells and of seals
+	ad       []byte
+	repeated map[string][]byte // plaintexts of deterministic values; nil: none
 }
 
 // parse takes the head off a stored value.
-func parse(cell []byte) (a keys.Algorithm, key uint32, sealed []byte, err error) {
-	if len(cell) < cellLeast || cell[0] != cellVersion || !keys.Algorithm(cell[1]).Valid() || cell[cellHead] != 1 {
-		return 0, 0, nil, ErrNotCiphertext
+func parse(cell []byte) (a keys.Algorithm, key uint32, lot uint64, sealed []byte, err error) {
+	if len(cell) < cellHead+keyName || !keys.Algorithm(cell[1]).Valid() {
+		return 0, 0, 0, nil, ErrNotCiphertext
 	}
-	return keys.Algorithm(cell[1]), binary.BigEndian.Uint32(cell[cellHead+1:]), cell[cellHead:], nil
+	a = keys.Algorithm(cell[1])
+	switch {
+	case cell[0] == cellVersion:
+		sealed = cell[cellHead:]
+	case cell[0] == cellVersionLot && a.Lots() && len(cell) >= cellHeadLot+keyName:
+		lot, sealed = binary.BigEndian.Uint64(cell[cellHead:]), cell[cellHeadLot:]
+	}
+	if len(sealed) == 0 || sealed[0] != 1 || (lot == 0) != (cell[0] == cellVersion) {
+		return 0, 0, 0, nil, ErrNotCiphertext
+	}
+	return a, binary.BigEndian.Uint32(sealed[1:]), lot, sealed, nil
 }
 
-// with finds the cipher of an algorithm and a key.
-func (l *lens) with(met *opened, purpose string, a keys.Algorithm, key uint32) error {
-	if met.head != nil && met.algorithm == a && met.key == key {
-		return nil
+// with finds what opens values that name a key.
+func (l *lens) with(k keyed) (*opened, error) {
+	at := 0
+	if k.purpose == purposeRow {
+		at = 1
 	}
-	o := opened{algorithm: a, key: key}
-	if purpose == purposeRow || l.subject == "" {
-		var err error
-		scope := keys.Scope{Purpose: purpose, Feature: string(l.feature), Column: l.bound}
-		if o.cipher, err = l.ring.Cipher(a, key, scope); err != nil {
-			return err
+	if last := l.last[at]; last != nil && last.keyed == k {
+		return last, nil
+	}
+	o, ok := l.met[k]
+	if !ok {
+		o = &opened{keyed: k}
+		if k.purpose == purposeRow || l.subject == "" {
+			var err error
+			scope := keys.Scope{Purpose: k.purpose, Feature: string(l.feature), Column: l.bound, Lot: k.lot}
+			if o.cipher, err = l.ring.Cipher(k.algorithm, k.key, scope); err != nil {
+				return nil, err
+			}
 		}
+		o.head = newHead(k.purpose, k.algorithm, k.key, k.lot, l.feature, l.bound)
+		if l.met == nil || len(l.met) >= mostRepeated {
+			l.met = map[keyed]*opened{}
+		}
+		l.met[k] = o
 	}
-	o.head = newHead(purpose, a, key, l.feature, l.bound)
-	*met = o
-	return nil
+	l.last[at] = o
+	return o, nil
 }
 
 // open decrypts one stored value; nil is null.
 func (l *lens) open(cell []byte, rows *rowBinder, who *subjectColumn, seal func(row int) []byte, row int) ([]byte, error) {
-	a, key, sealed, err := parse(cell)
+	a, key, lot, sealed, err := parse(cell)
 	if err != nil {
 		return nil, err
 	}
 	if (a == keys.AES256SIV) != (l.mode == modeDeterministic) {
 		return nil, ErrNotCiphertext
 	}
-	if err := l.with(&l.met, purposeCell, a, key); err != nil {
+	met, err := l.with(keyed{purposeCell, a, key, lot})
+	if err != nil {
 		return nil, err
 	}
-	cipher := l.met.cipher
+	cipher := met.cipher
 	if cipher == nil {
 		secret, err := who.secret(row)
 		if errors.Is(err, keys.ErrShredded) {
@@ -83,11 +113,14 @@ func (l *lens) open(cell []byte, rows *rowBinder, who *subjectColumn, seal func(
 		if err != nil {
 			return nil, err
 		}
+		if lot != 0 {
+			return nil, ErrNotCiphertext
+		}
 		if cipher, err = l.ring.Cipher(a, key, cellScope(l.feature, l.column, secret)); err != nil {
 			return nil, err
 		}
 	}
-	l.ad = append(l.ad[:0], l.met.head...)
+	l.ad = append(l.ad[:0], met.head...)
 	if l.mode == modeRandom {
 		l.ad = rows.append(l.ad, row)
 	}
@@ -110,15 +143,16 @@ func (l *lens) open(cell []byte, rows *rowBinder, who *subjectColumn, seal func(
 
 // verify checks that a deterministic value belongs to its row.
 func (l *lens) verify(seal, cell []byte, rows *rowBinder, row int) error {
-	a, key, sealed, err := parse(seal)
+	a, key, lot, sealed, err := parse(seal)
 	if err != nil || a != keys.AES256GCM {
 		return ErrNotCiphertext
 	}
-	if err := l.with(&l.metRow, purposeRow, a, key); err != nil {
+	met, err := l.with(keyed{purposeRow, a, key, lot})
+	if err != nil {
 		return err
 	}
-	l.ad = appendPart(rows.append(append(l.ad[:0], l.metRow.head...), row), cell)
-	if _, err := l.metRow.cipher.Decrypt(sealed, l.ad); err != nil {
+	l.ad = appendPart(rows.append(append(l.ad[:0], met.head...), row), cell)
+	if _, err := met.cipher.Decrypt(sealed, l.ad); err != nil {
 		return ErrTampered
 	}
 	return nil

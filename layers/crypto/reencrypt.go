@@ -144,7 +144,7 @@ func (r *reencryption) old(b arrow.RecordBatch) ([]bool, error) {
 			if cells.IsNull(row) {
 				continue
 			}
-			_, key, _, err := parse(cells.Value(row))
+			_, key, _, _, err := parse(cells.Value(row))
 			out[row] = out[row] || err != nil || key != r.primary // what is broken is met when it is read
 		}
 		inner.Release()

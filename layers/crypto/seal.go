@@ -8,7 +8,7 @@ import (
 )
 
 // mostOverhead is what a value grows by at most: two bytes of ours, one of the
-// type, and 53 of AES-CTR-HMAC.
+// type, and 53 of AES-CTR-HMAC. Those with a lot grow by less.
 const mostOverhead = 2 + 1 + 53
 
 // mostRepeated bounds how many deterministic values a goroutine remembers.
@@ -21,33 +21,44 @@ const (
 	purposeBeacon = "beacon"
 )
 
-// sealer encrypts one column with one key.
+// sealer encrypts one column with one key of the ring.
 type sealer struct {
 	*column
 	key       uint32
 	ring      *keys.Ring
 	feature   core.FeatureKey
 	algorithm keys.Algorithm
-	cipher    keys.Cipher // nil: one a subject
-	head      []byte      // of the associated data
-	row       keys.Cipher // makes the seal of a deterministic value
-	rowHead   []byte
 }
 
-func newSealer(c *column, ring *keys.Ring, key uint32, feature core.FeatureKey) (*sealer, error) {
-	s := &sealer{column: c, key: key, ring: ring, feature: feature, algorithm: c.algorithm()}
-	s.head = newHead(purposeCell, s.algorithm, key, feature, c.bound)
+func newSealer(c *column, ring *keys.Ring, key uint32, feature core.FeatureKey) *sealer {
+	return &sealer{column: c, key: key, ring: ring, feature: feature, algorithm: c.algorithm()}
+}
+
+// press is what encrypts some rows for one purpose.
+type press struct {
+	cipher keys.Cipher // nil: one a subject
+	begin  []byte      // of each value
+	head   []byte      // of the associated data
+}
+
+// press readies the encryption of so many values: where a key wears out, under
+// the key of a lot. The key of a single subject does not live to see 2^32.
+func (s *sealer) press(purpose string, a keys.Algorithm, values int) (press, error) {
+	scope := keys.Scope{Purpose: purpose, Feature: string(s.feature), Column: s.bound}
+	var p press
+	var lot keys.Lot
 	var err error
-	if c.subject == "" {
-		if s.cipher, err = ring.Cipher(s.algorithm, key, cellScope(feature, c, "")); err != nil {
-			return nil, err
-		}
+	switch {
+	case purpose == purposeCell && s.subject != "":
+	case a.Lots():
+		lot, err = s.ring.Lot(a, s.key, scope, values)
+		p.cipher = lot.Cipher
+	default:
+		p.cipher, err = s.ring.Cipher(a, s.key, scope)
 	}
-	if c.hasSeal() {
-		s.rowHead = newHead(purposeRow, keys.AES256GCM, key, feature, c.bound)
-		s.row, err = ring.Cipher(keys.AES256GCM, key, keys.Scope{Purpose: purposeRow, Feature: string(feature), Column: c.bound})
-	}
-	return s, err
+	p.begin = appendCellHead(nil, a, lot.Number)
+	p.head = newHead(purpose, a, s.key, lot.Number, s.feature, s.bound)
+	return p, err
 }
 
 func cellScope(feature core.FeatureKey, c *column, secret string) keys.Scope {
@@ -57,18 +68,28 @@ func cellScope(feature core.FeatureKey, c *column, secret string) keys.Scope {
 // seal encrypts rows lo to hi of a column. Nothing else is allocated for a value
 // than the ciphertext that Tink returns.
 func (s *sealer) seal(v value, rows *rowBinder, who *subjectColumn, lo, hi int) (cell, companion *cells, err error) {
+	values, err := s.press(purposeCell, s.algorithm, hi-lo)
+	if err != nil {
+		return nil, nil, err
+	}
+	var row press // makes the seals of deterministic values
+	if s.hasSeal() {
+		if row, err = s.press(purposeRow, keys.AES256GCM, hi-lo); err != nil {
+			return nil, nil, err
+		}
+	}
 	cell, companion = newCells(hi-lo), newCells(hi-lo)
 	cell.data = make([]byte, 0, v.size(lo, hi)+(hi-lo)*mostOverhead)
 	plain := make([]byte, 0, 256)
-	ad := append(make([]byte, 0, 512), s.head...)
-	rowAD := append([]byte(nil), s.rowHead...)
+	ad := append(make([]byte, 0, 512), values.head...)
+	rowAD := append([]byte(nil), row.head...)
 	var repeated map[string][]byte
 	if s.mode == modeDeterministic {
 		repeated = map[string][]byte{}
 	}
-	for row := lo; row < hi; row++ {
-		null := v.null(row)
-		if null && !s.hideNulls() || rows.tombstone(row) {
+	for at := lo; at < hi; at++ {
+		null := v.null(at)
+		if null && !s.hideNulls() || rows.tombstone(at) {
 			cell.end(false)
 			companion.end(false)
 			continue
@@ -76,19 +97,19 @@ func (s *sealer) seal(v value, rows *rowBinder, who *subjectColumn, lo, hi int) 
 		if null {
 			plain = append(plain[:0], 0)
 		} else {
-			plain = v.append(append(plain[:0], s.tag...), row)
+			plain = v.append(append(plain[:0], s.tag...), at)
 		}
-		cipher := s.cipher
+		cipher := values.cipher
 		if cipher == nil {
-			if cipher, err = s.cipherOf(who, row); err != nil {
+			if cipher, err = s.cipherOf(who, at); err != nil {
 				return nil, nil, err
 			}
 		}
 		from := len(cell.data)
-		cell.data = append(cell.data, cellVersion, byte(s.algorithm))
-		ad = ad[:len(s.head)]
+		cell.data = append(cell.data, values.begin...)
+		ad = ad[:len(values.head)]
 		if s.mode == modeRandom {
-			ad = rows.append(ad, row)
+			ad = rows.append(ad, at)
 		}
 		sealed, known := repeated[string(plain)]
 		if !known {
@@ -102,13 +123,13 @@ func (s *sealer) seal(v value, rows *rowBinder, who *subjectColumn, lo, hi int) 
 		cell.data = append(cell.data, sealed...)
 		cell.end(true)
 		switch {
-		case s.row != nil:
-			rowAD = appendPart(rows.append(rowAD[:len(s.rowHead)], row), cell.data[from:])
-			sealed, err := s.row.Encrypt(nil, rowAD)
+		case row.cipher != nil:
+			rowAD = appendPart(rows.append(rowAD[:len(row.head)], at), cell.data[from:])
+			sealed, err := row.cipher.Encrypt(nil, rowAD)
 			if err != nil {
 				return nil, nil, err
 			}
-			companion.data = append(companion.data, cellVersion, byte(keys.AES256GCM))
+			companion.data = append(companion.data, row.begin...)
 			companion.data = append(companion.data, sealed...)
 			companion.end(true)
 		case s.beacon > 0 && !null:

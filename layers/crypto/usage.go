@@ -33,7 +33,7 @@ func (c *Crypto) KeyUse(ctx context.Context, below core.Store, key core.FeatureK
 				if cells.IsNull(row) {
 					continue
 				}
-				_, id, _, err := parse(cells.Value(row))
+				_, id, _, _, err := parse(cells.Value(row))
 				if err != nil {
 					return row, err
 				}

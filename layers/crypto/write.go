@@ -86,11 +86,7 @@ func (s *store) planWrite(ctx context.Context, req core.WriteRequest) (*writing,
 	}
 	for _, c := range w.columns {
 		fields = append(fields, companionField(c.companion))
-		sealer, err := newSealer(c, w.ring, w.ring.Primary(), req.Key())
-		if err != nil {
-			return nil, err
-		}
-		w.sealers = append(w.sealers, sealer)
+		w.sealers = append(w.sealers, newSealer(c, w.ring, w.ring.Primary(), req.Key()))
 	}
 	meta := req.Rows.Schema.Metadata()
 	w.schema = arrow.NewSchema(fields, &meta)

@@ -3,9 +3,10 @@
 // that can be shredded.
 //
 // A [Ring] is one Tink keyset of key-derivation keys. Every feature and column
-// has a key of its own, derived from it, so that one column's values open under
-// no other's key and each has a budget of 2^32 random nonces for itself. Key
-// ids are those of the keyset: rotating the ring rotates every column.
+// has keys of its own, derived from it, so that one column's values open under
+// no other's key. Where random nonces are short, each [Lot] of values has one
+// more, so that none wears out. Key ids are those of the keyset: rotating the
+// ring rotates every column.
 //
 //	created distributed   -> Add      every reader knows the key, nobody writes with it
 //	writes                -> Promote  (Rotate is both at once)

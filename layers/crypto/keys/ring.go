@@ -21,6 +21,7 @@ type Ring struct {
 	prfs     map[uint32]prf.PRF // of the enabled keys
 	version  prf.PRF
 	derived  *cache
+	lots     *lots
 }
 
 var _ Provider = (*Ring)(nil)
@@ -49,7 +50,7 @@ func newRing(rotating, fixed *keyset.Handle) (*Ring, error) {
 	}
 	r := &Ring{
 		rotating: rotating, fixed: fixed, primary: set.PrimaryID, prfs: set.PRFs,
-		version: versions.PRFs[versions.PrimaryID], derived: newCache(),
+		version: versions.PRFs[versions.PrimaryID], derived: newCache(), lots: newLots(),
 	}
 	for i := range rotating.Len() {
 		e, err := rotating.Entry(i)
@@ -93,6 +94,7 @@ type Scope struct {
 	Feature string
 	Column  string
 	Secret  string // of a subject, "" when there is none
+	Lot     uint64 // number of a Lot, 0 when there is none
 }
 
 func (s Scope) label(more ...byte) []byte {
@@ -101,7 +103,11 @@ func (s Scope) label(more ...byte) []byte {
 		b = binary.AppendUvarint(b, uint64(len(part)))
 		b = append(b, part...)
 	}
-	return append(b, more...)
+	b = append(b, more...)
+	if s.Lot != 0 {
+		b = binary.BigEndian.AppendUint64(b, s.Lot)
+	}
+	return b
 }
 
 func (r *Ring) prf(id uint32) (prf.PRF, error) {
