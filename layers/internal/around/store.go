@@ -26,17 +26,10 @@ var _ core.Store = (*store)(nil)
 // Write is core.Store's.
 func (s *store) Write(ctx context.Context, req core.WriteRequest) (core.Commit, error) {
 	c := Call{Op: core.OpWrite, Key: req.Key(), Tombstones: req.Tombstones}
-	ctx = s.observer.Begin(ctx, c)
-	start := s.now()
-	ended := false
-	defer s.panicked(ctx, c, &ended)
-	commit, err := core.Commit{}, s.usable(c)
-	if err == nil {
-		commit, err = s.next.Write(ctx, req)
-	}
-	ended = true
-	s.observer.End(ctx, c, Outcome{Err: err, Elapsed: s.now().Sub(start), Commit: commit, Bytes: -1})
-	return commit, err
+	commit, _, out := observe(ctx, s, c,
+		func(ctx context.Context) (core.Commit, error) { return s.next.Write(ctx, req) },
+		func(o Outcome, commit core.Commit) Outcome { o.Commit = commit; return o })
+	return commit, out.Err
 }
 
 // Read is core.Store's.
@@ -45,45 +38,28 @@ func (s *store) Read(ctx context.Context, req core.ReadRequest) (core.Rows, erro
 		Op: core.OpRead, Key: req.Key, Columns: len(req.Columns), Filter: FilterOf(req.Filter),
 		History: req.History, AsOf: !req.AsOf.IsZero(), Local: req.Local,
 	}
-	inner := s.observer.Begin(ctx, c)
-	start := s.now()
-	ended := false
-	defer s.panicked(inner, c, &ended)
-	rows, err := core.Rows{}, s.usable(c)
-	if err == nil {
-		rows, err = s.next.Read(inner, req)
+	rows, inner, out := observe(ctx, s, c,
+		func(ctx context.Context) (core.Rows, error) { return s.next.Read(ctx, req) }, nil)
+	if out.Err != nil {
+		return core.Rows{}, out.Err
 	}
-	elapsed := s.now().Sub(start)
-	ended = true
-	s.observer.End(inner, c, Outcome{Err: err, Elapsed: elapsed, Bytes: -1})
-	if err != nil {
-		return core.Rows{}, err
-	}
-	return s.rows(s.outer(ctx, inner), c, PartRows, elapsed, rows), nil
+	return s.rows(s.outer(ctx, inner), c, PartRows, out.Elapsed, rows), nil
 }
 
 // Resolve is core.Store's.
 func (s *store) Resolve(ctx context.Context, req core.ResolveRequest) (core.Increment, error) {
 	c := Call{Op: core.OpResolve, Key: req.Key(), Columns: len(req.Columns), Filter: FilterOf(req.Filter), Local: req.Local}
-	inner := s.observer.Begin(ctx, c)
-	start := s.now()
-	ended := false
-	defer s.panicked(inner, c, &ended)
-	inc, err := core.Increment{}, s.usable(c)
-	if err == nil {
-		inc, err = s.next.Resolve(inner, req)
-	}
-	elapsed := s.now().Sub(start)
-	ended = true
-	s.observer.End(inner, c, Outcome{Err: err, Elapsed: elapsed, Stats: inc.Stats, Bytes: -1})
-	if err != nil {
-		return core.Increment{}, err
+	inc, inner, out := observe(ctx, s, c,
+		func(ctx context.Context) (core.Increment, error) { return s.next.Resolve(ctx, req) },
+		func(o Outcome, inc core.Increment) Outcome { o.Stats = inc.Stats; return o })
+	if out.Err != nil {
+		return core.Increment{}, out.Err
 	}
 	ctx = s.outer(ctx, inner)
-	inc.New = s.rows(ctx, c, PartNew, elapsed, inc.New)
-	inc.Stale = s.rows(ctx, c, PartStale, elapsed, inc.Stale)
-	inc.Orphaned = s.rows(ctx, c, PartOrphaned, elapsed, inc.Orphaned)
-	inc.Missing = s.rows(ctx, c, PartMissing, elapsed, inc.Missing)
+	inc.New = s.rows(ctx, c, PartNew, out.Elapsed, inc.New)
+	inc.Stale = s.rows(ctx, c, PartStale, out.Elapsed, inc.Stale)
+	inc.Orphaned = s.rows(ctx, c, PartOrphaned, out.Elapsed, inc.Orphaned)
+	inc.Missing = s.rows(ctx, c, PartMissing, out.Elapsed, inc.Missing)
 	return inc, nil
 }
 
@@ -101,33 +77,22 @@ func (s *store) List(ctx context.Context, req core.ListRequest) iter.Seq2[core.I
 // Stat is core.Store's.
 func (s *store) Stat(ctx context.Context, req core.StatRequest) (core.Info, error) {
 	c := Call{Op: core.OpStat, Key: req.Key, Local: req.Local}
-	ctx = s.observer.Begin(ctx, c)
-	start := s.now()
-	ended := false
-	defer s.panicked(ctx, c, &ended)
-	info, err := core.Info{}, s.usable(c)
-	if err == nil {
-		info, err = s.next.Stat(ctx, req)
-	}
-	ended = true
-	s.observer.End(ctx, c, Outcome{Err: err, Elapsed: s.now().Sub(start), Info: info, Bytes: -1})
-	return info, err
+	info, _, out := observe(ctx, s, c,
+		func(ctx context.Context) (core.Info, error) { return s.next.Stat(ctx, req) }, tellInfo)
+	return info, out.Err
 }
 
 // Evolve is core.Store's.
 func (s *store) Evolve(ctx context.Context, req core.EvolveRequest) (core.Info, error) {
 	c := Call{Op: core.OpEvolve, Key: req.Key}
-	ctx = s.observer.Begin(ctx, c)
-	start := s.now()
-	ended := false
-	defer s.panicked(ctx, c, &ended)
-	info, err := core.Info{}, s.usable(c)
-	if err == nil {
-		info, err = s.next.Evolve(ctx, req)
-	}
-	ended = true
-	s.observer.End(ctx, c, Outcome{Err: err, Elapsed: s.now().Sub(start), Info: info, Bytes: -1})
-	return info, err
+	info, _, out := observe(ctx, s, c,
+		func(ctx context.Context) (core.Info, error) { return s.next.Evolve(ctx, req) }, tellInfo)
+	return info, out.Err
+}
+
+func tellInfo(o Outcome, info core.Info) Outcome {
+	o.Info = info
+	return o
 }
 
 // Capabilities are those of the store below: observing changes none.
@@ -139,12 +104,25 @@ func (s *store) Close() error {
 	return nil
 }
 
-// panicked ends the event of a call that a panic left, which somebody above may
-// recover from: nothing stays in flight.
-func (s *store) panicked(ctx context.Context, c Call, ended *bool) {
-	if !*ended {
-		s.observer.End(ctx, c, Outcome{Err: errPanicked, Bytes: -1})
+// observe makes a call inside an event, in the event's context, which it gives
+// back. Tell, if any, adds to the outcome what the answer says; it is a value,
+// so that a call costs no allocation. The event ends
+// when a panic leaves the call too, which somebody above may recover from:
+// nothing stays in flight.
+func observe[T any](ctx context.Context, s *store, c Call, call func(context.Context) (T, error), tell func(Outcome, T) Outcome) (answer T, inner context.Context, out Outcome) {
+	inner = s.observer.Begin(ctx, c)
+	start := s.now()
+	out = Outcome{Err: errPanicked, Bytes: -1}
+	defer func() { s.observer.End(inner, c, out) }()
+	err := s.usable(c)
+	if err == nil {
+		answer, err = call(inner)
 	}
+	out.Err, out.Elapsed = err, s.now().Sub(start)
+	if tell != nil {
+		out = tell(out, answer)
+	}
+	return answer, inner, out
 }
 
 var errPanicked = errors.New("the store below panicked")
