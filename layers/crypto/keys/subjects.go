@@ -1,14 +1,10 @@
 package keys
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"sync"
 
@@ -20,15 +16,18 @@ import (
 // they are, for everybody, in backups of the store too.
 //
 // The file names no subject: a line holds a keyed hash and the secret,
-// encrypted under the ring. One process at a time may write it. Backups of this
-// file undo a shredding, so keep few and short.
+// encrypted under the ring. What other processes change in it is seen at the
+// next use; several may write it where the system has file locks, as Unix has.
+// Backups of this file undo a shredding, so keep few and short.
 type Subjects struct {
 	path string
 
 	mu   sync.Mutex
-	ring *Ring // that decrypted known
+	ring *Ring // that decrypted open
 	held map[string]line
 	open map[string]string // plain secrets
+	seen os.FileInfo       // of what held is; nil: there was no file
+	end  int64             // of its last whole line
 }
 
 // line is one subject. Without a secret it was shredded.
@@ -41,26 +40,7 @@ type line struct {
 // OpenSubjects opens the file, or begins it if it is not there.
 func OpenSubjects(path string) (*Subjects, error) {
 	s := &Subjects{path: path, held: map[string]line{}, open: map[string]string{}}
-	text, err := os.ReadFile(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: the file of subjects cannot be read", core.ErrUnavailable)
-	}
-	for raw := range bytes.Lines(text) {
-		if !bytes.HasSuffix(raw, []byte("\n")) {
-			break // the last write did not finish, so nothing was encrypted with it
-		}
-		var l line
-		if err := json.Unmarshal(raw, &l); err != nil {
-			return nil, fmt.Errorf("%w: the file of subjects cannot be read", core.ErrIntegrity)
-		}
-		s.held[l.Subject] = l
-	}
-	if n := bytes.LastIndexByte(text, '\n') + 1; n < len(text) {
-		if err := os.Truncate(path, int64(n)); err != nil {
-			return nil, fmt.Errorf("%w: the file of subjects cannot be written", core.ErrUnavailable)
-		}
-	}
-	return s, nil
+	return s, s.refresh()
 }
 
 // String tells where the file is.
@@ -88,34 +68,59 @@ func (s *Subjects) Secrets(ctx context.Context, ring *Ring, subjects []string, c
 		clear(s.open)
 		s.ring = ring
 	}
-	secrets, errs := make([]string, len(subjects)), make([]error, len(subjects))
-	var fresh []line
+	names := make([]string, len(subjects))
 	for i, subject := range subjects {
-		name, err := hashOf(ring, subject)
-		if err != nil {
+		var err error
+		if names[i], err = hashOf(ring, subject); err != nil {
 			return nil, nil, err
 		}
-		l, held := s.held[name]
-		switch {
+	}
+	err := s.refresh()
+	if err == nil && create && s.lacks(names) {
+		err = s.locked(ctx, func() error { return s.create(ring, names) })
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	secrets, errs := make([]string, len(subjects)), make([]error, len(subjects))
+	for i, name := range names {
+		switch l, held := s.held[name]; {
 		case held && len(l.Secret) == 0:
 			errs[i] = ErrShredded
 		case held:
 			secrets[i], errs[i] = s.decrypt(ring, name, l)
-		case create:
-			if l, secrets[i], err = seal(ring, name, ""); err != nil {
-				return nil, nil, err
-			}
-			s.held[name] = l
-			fresh = append(fresh, l)
 		}
-	}
-	if err := s.keep(fresh); err != nil {
-		for _, l := range fresh {
-			delete(s.held, l.Subject)
-		}
-		return nil, nil, err
 	}
 	return secrets, errs, nil
+}
+
+func (s *Subjects) lacks(names []string) bool {
+	for _, name := range names {
+		if _, held := s.held[name]; !held {
+			return true
+		}
+	}
+	return false
+}
+
+// create makes secrets for those that still have none. It needs the lock.
+func (s *Subjects) create(ring *Ring, names []string) error {
+	var fresh []line
+	made := map[string]bool{}
+	for _, name := range names {
+		if _, held := s.held[name]; held || made[name] {
+			continue
+		}
+		l, err := seal(ring, name, "")
+		if err != nil {
+			return err
+		}
+		fresh, made[name] = append(fresh, l), true
+	}
+	if err := s.add(fresh); err != nil {
+		return err
+	}
+	return s.refresh()
 }
 
 func (s *Subjects) decrypt(ring *Ring, name string, l line) (string, error) {
@@ -138,52 +143,20 @@ func (s *Subjects) decrypt(ring *Ring, name string, l line) (string, error) {
 }
 
 // seal encrypts a secret, a fresh one when it is "".
-func seal(ring *Ring, name, secret string) (line, string, error) {
+func seal(ring *Ring, name, secret string) (line, error) {
 	if secret == "" {
 		b := make([]byte, 32)
 		if _, err := rand.Read(b); err != nil {
-			return line{}, "", err
+			return line{}, err
 		}
 		secret = string(b)
 	}
 	c, err := ring.Cipher(XChaCha20Poly1305, ring.Primary(), Scope{Purpose: purposeSubject})
 	if err != nil {
-		return line{}, "", err
+		return line{}, err
 	}
 	sealed, err := c.Encrypt([]byte(secret), []byte(name))
-	return line{Subject: name, Key: ring.Primary(), Secret: sealed}, secret, err
-}
-
-// keep appends lines and waits until they are on disk.
-func (s *Subjects) keep(lines []line) (err error) {
-	if len(lines) == 0 {
-		return nil
-	}
-	text, err := encode(lines)
-	if err != nil {
-		return err
-	}
-	f, err := os.OpenFile(s.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err == nil {
-		_, err = f.Write(text)
-		err = errors.Join(err, f.Sync(), f.Close())
-	}
-	if err != nil {
-		return fmt.Errorf("%w: the file of subjects cannot be written", core.ErrUnavailable)
-	}
-	return nil
-}
-
-func encode(lines []line) ([]byte, error) {
-	var b bytes.Buffer
-	for _, l := range lines {
-		text, err := json.Marshal(l)
-		if err != nil {
-			return nil, err
-		}
-		b.Write(append(text, '\n'))
-	}
-	return b.Bytes(), nil
+	return line{Subject: name, Key: ring.Primary(), Secret: sealed}, err
 }
 
 // Shred destroys the secret of a subject and remembers that it did. The file is
@@ -198,7 +171,7 @@ func (s *Subjects) Shred(ctx context.Context, provider Provider, subject string)
 	if err != nil {
 		return err
 	}
-	return s.rewrite(func(l line) (line, error) { return l, nil }, line{Subject: name})
+	return s.rewrite(ctx, func(l line) (line, error) { return l, nil }, line{Subject: name})
 }
 
 // Rewrap encrypts every secret under the ring's primary key, so that older keys
@@ -208,7 +181,7 @@ func (s *Subjects) Rewrap(ctx context.Context, provider Provider) error {
 	if err != nil {
 		return err
 	}
-	return s.rewrite(func(l line) (line, error) {
+	return s.rewrite(ctx, func(l line) (line, error) {
 		if len(l.Secret) == 0 || l.Key == ring.Primary() {
 			return l, nil
 		}
@@ -216,40 +189,34 @@ func (s *Subjects) Rewrap(ctx context.Context, provider Provider) error {
 		if err != nil {
 			return l, err
 		}
-		l, _, err = seal(ring, l.Subject, secret)
-		return l, err
+		return seal(ring, l.Subject, secret)
 	})
 }
 
-// rewrite replaces the file in one step.
-func (s *Subjects) rewrite(change func(line) (line, error), more ...line) error {
+// rewrite replaces the file in one step. What other processes shredded or added
+// until now is in it.
+func (s *Subjects) rewrite(ctx context.Context, change func(line) (line, error), more ...line) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	next := map[string]line{}
-	for name, l := range s.held {
-		changed, err := change(l)
-		if err != nil {
+	return s.locked(ctx, func() error {
+		next := map[string]line{}
+		for name, l := range s.held {
+			changed, err := change(l)
+			if err != nil {
+				return err
+			}
+			next[name] = changed
+		}
+		for _, l := range more {
+			next[l.Subject] = l
+		}
+		var lines []line
+		for _, l := range next {
+			lines = append(lines, l)
+		}
+		if err := s.replace(lines); err != nil {
 			return err
 		}
-		next[name] = changed
-	}
-	for _, l := range more {
-		next[l.Subject] = l
-	}
-	var lines []line
-	for _, l := range next {
-		lines = append(lines, l)
-	}
-	text, err := encode(lines)
-	if err != nil {
-		return err
-	}
-	if err := replace(s.path, text, false); err != nil {
-		return fmt.Errorf("%w: the file of subjects cannot be written", core.ErrUnavailable)
-	}
-	s.held = next
-	for _, l := range more {
-		delete(s.open, l.Subject)
-	}
-	return nil
+		return s.refresh()
+	})
 }
