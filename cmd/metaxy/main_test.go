@@ -21,7 +21,7 @@ func runScripts(t *testing.T, dir string) {
 			env.Setenv("COLUMNS", "200")
 			return nil
 		},
-		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"code": code},
+		Cmds: commands,
 	})
 }
 

@@ -178,7 +178,7 @@ func (d Decision) denial() string {
 	if len(d.Via) > 0 {
 		return "denied by " + d.Reason
 	}
-	return "denied: " + d.Reason
+	return d.Reason
 }
 
 // canonicalRows is a filter as Decision.Rows has it.

@@ -39,14 +39,14 @@ func TestUnmet(t *testing.T) {
 		"user:ann,read,video/raw,deny,,,":                                              "allowed by p, role:analyst, video/**, read, allow",
 		"user:ann,read,video/raw,deny,,email,":                                         "allowed by p, role:analyst, video/**, read, allow",
 		"user:ann,read,video/secret/x,allow,,,":                                        "denied by p, role:analyst, video/secret/*, read, deny",
-		"user:ann,write,video/raw,allow,,,":                                            "denied: no rule allows it",
+		"user:ann,write,video/raw,allow,,,":                                            "no rule allows it",
 		"user:ann,read,video/raw,allow,,email; gps_lat: null,":                         "column email is hash, want read; column gps_lat is hide, want null",
 		"user:ann,read,video/raw,allow,,,region = 'eu'":                                "the rows are region = 'us', want region = 'eu'",
 		"user:ann,read,video/raw,allow,,,TRUE":                                         "the rows are region = 'us', want all",
 		"role:owner,read,video/raw,allow,,,x > 1":                                      "the rows are all, want x > 1",
 		"role:analist,read,video/raw,deny,,,":                                          "no rule names role:analist",
 		"user:zoe,read,video/raw,deny,group:labb,,":                                    "no rule names group:labb",
-		"user:ann,admin,video/raw,allow,,,":                                            "denied: no rule allows it",
+		"user:ann,admin,video/raw,allow,,,":                                            "no rule allows it",
 		"user:ann,read,\"video/raw\",allow,,title,\"region = 'us' AND region = 'us'\"": "",
 	} {
 		table, err := rbac.ParseExpectations("identity,op,feature,expect,groups,columns,rows\n# a comment\n" + line)

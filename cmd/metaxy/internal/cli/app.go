@@ -1,15 +1,15 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"github.com/metaxy-go/metaxy/backends/duckdb"
-	"github.com/metaxy-go/metaxy/compose"
 	"github.com/metaxy-go/metaxy/compose/config"
 	"github.com/metaxy-go/metaxy/compose/featurefile"
 	"github.com/metaxy-go/metaxy/core"
@@ -29,10 +29,11 @@ type app struct {
 	quiet        bool
 	noColor      bool
 	local        bool
+	token        secretFlag
 
-	cfg   *config.Config
-	stack *compose.Stack
-	graph *core.Graph
+	cfg    *config.Config
+	opened *config.Opened
+	graph  *core.Graph
 }
 
 var (
@@ -74,27 +75,26 @@ func registry() *config.Registry {
 	return config.NewRegistry(config.FileBackend(duckdb.Scheme, duckdb.OpenURL))
 }
 
-// open opens the store that the flags name.
-func (a *app) open(ctx context.Context) (core.Store, error) {
-	if a.stack != nil {
-		return a.stack, nil
+// open opens the store that the flags name, once, and puts who runs the command
+// into its context.
+func (a *app) open(cmd *cobra.Command) (core.Store, error) {
+	if a.opened == nil {
+		cfg, err := a.config()
+		if err != nil {
+			return nil, err
+		}
+		if a.opened, err = cfg.OpenHandles(cmd.Context(), registry(), a.storeName); err != nil {
+			return nil, err
+		}
 	}
-	cfg, err := a.config()
-	if err != nil {
-		return nil, err
-	}
-	a.stack, err = cfg.Open(ctx, registry(), a.storeName)
-	if err != nil {
-		return nil, err
-	}
-	return a.stack, nil
+	return a.opened.Stack, a.identify(cmd, a.opened.Authenticator)
 }
 
 func (a *app) close() error {
-	if a.stack == nil {
+	if a.opened == nil {
 		return nil
 	}
-	return a.stack.Close()
+	return a.opened.Close()
 }
 
 // declared reads the feature files once. Without any it is errNoGraph.
@@ -147,9 +147,22 @@ func (a *app) say(format string, args ...any) {
 	}
 }
 
+// howMany prints a number of things.
+func howMany[N int | int32 | int64](n N, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
+}
+
 // color paints text on a terminal, unless that is not wanted.
-func (a *app) color(code, text string) string {
-	if !a.colored || a.noColor || os.Getenv("NO_COLOR") != "" {
+func (a *app) color(code, text string) string { return a.paint(a.colored, code, text) }
+
+// mark paints text for the error stream.
+func (a *app) mark(code, text string) string { return a.paint(a.tty, code, text) }
+
+func (a *app) paint(terminal bool, code, text string) string {
+	if !terminal || a.noColor || os.Getenv("NO_COLOR") != "" {
 		return text
 	}
 	return "\x1b[" + code + "m" + text + "\x1b[0m"
@@ -157,6 +170,7 @@ func (a *app) color(code, text string) string {
 
 const (
 	bold   = "1"
+	red    = "31"
 	yellow = "33"
 	green  = "32"
 )

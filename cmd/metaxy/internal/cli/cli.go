@@ -16,16 +16,18 @@ import (
 
 	"github.com/metaxy-go/metaxy/core"
 	"github.com/metaxy-go/metaxy/core/expr"
+	"github.com/metaxy-go/metaxy/layers/crypto/keys"
 )
 
 // The exit codes.
 const (
 	exitClean = 0
 	exitError = 1
-	exitStale = 2 // plan, resolve and dry runs: there is something to do
+	exitStale = 2 // there is something to do, or the answer is no
 )
 
-// errStale ends a verb that found something to do; it prints nothing.
+// errStale ends a verb that found something to do, or whose answer is no; it
+// prints nothing.
 var errStale = errors.New("something is to be done")
 
 // Main runs the command of this process and gives its exit code.
@@ -86,6 +88,11 @@ func hint(err error) string {
 	}{
 		{errNoConfig, "write a metaxy.toml, or name one with --config, or a store with --store duckdb://FILE"},
 		{errNoGraph, `name them with --features or with features = "features.toml" in metaxy.toml`},
+		{core.ErrUnauthenticated, "set " + tokenVariable + ", or say --token env:NAME or file:PATH; metaxy access token new makes a token"},
+		{core.ErrDenied, "metaxy access can IDENTITY OP FEATURE says why"},
+		{keys.ErrDisabled, "metaxy keys enable takes it back, metaxy keys reencrypt comes before disable"},
+		{keys.ErrUnknown, "metaxy keys list shows the keys that there are"},
+		{keys.ErrShredded, "a shredded subject cannot be written again"},
 		{core.ErrFeatureNotFound, "metaxy features lists what there is"},
 		{core.ErrDependency, "metaxy plan shows what is missing"},
 		{core.ErrReadOnly, "open it without read_only, or write to another store with --store"},
@@ -129,26 +136,17 @@ It looks for metaxy.toml in this folder and above. The file names stores and the
 layers around them, and the files that declare features. Without one,
 --store takes a URL such as duckdb://dev.duckdb.
 
-Exit codes: 0 clean, 1 an error, 2 something is to be computed or retired
-(plan, resolve and dry runs).`,
+A store that asks who you are takes the API token in METAXY_TOKEN, or that
+--token says where to find.
+
+Exit codes: 0 clean, 1 an error, 2 the answer is no or not yet: something is to be
+computed or retired (plan, resolve and dry runs), rows are under old keys, access
+is denied, an expectation is not met, an audit trail is broken.`,
 		Example: `  metaxy plan                        what has to be computed again, everywhere
   metaxy read video/crop --limit 5   a look at the rows
   metaxy stack prod                  how the store prod is built`,
 		SilenceErrors: true, SilenceUsage: true,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return nil
-			}
-			var verbs []string
-			for _, c := range cmd.Commands() {
-				verbs = append(verbs, c.Name())
-			}
-			near := ""
-			if v, ok := expr.Nearest(args[0], verbs); ok {
-				near = fmt.Sprintf("; did you mean %q?", v)
-			}
-			return usagef("unknown verb %q%s", args[0], near)
-		},
+		Args: knownVerb,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
@@ -159,10 +157,13 @@ Exit codes: 0 clean, 1 an error, 2 something is to be computed or retired
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "print no progress and no summary")
 	flags.BoolVar(&a.noColor, "no-color", false, "no colors (also: NO_COLOR in the environment)")
 	flags.BoolVar(&a.local, "local", false, "leave out the stores that this one falls back to")
+	a.token.flag = "token"
+	flags.StringVar(&a.token.ref, "token", "", "where your API token is: env:NAME or file:PATH (default: env:"+tokenVariable+")")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usagef("%w", err) })
 	root.AddCommand(
 		a.featuresCommand(), a.showCommand(), a.readCommand(), a.writeCommand(), a.resolveCommand(),
-		a.planCommand(), a.scanCommand(), a.retireCommand(), a.stackCommand(), a.configCommand(), a.serveCommand(), a.versionCommand(),
+		a.planCommand(), a.scanCommand(), a.retireCommand(), a.keysCommand(), a.accessCommand(), a.auditCommand(),
+		a.stackCommand(), a.configCommand(), a.serveCommand(), a.versionCommand(),
 	)
 	return root
 }

@@ -14,13 +14,7 @@ import (
 )
 
 func (a *app) configCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "config",
-		Short: "Check the configuration, list its keys",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(&cobra.Command{
+	return group(&cobra.Command{Use: "config", Short: "Check the configuration, list its keys"}, &cobra.Command{
 		Use:   "check [STORE…]",
 		Short: "Report every mistake in the configuration at once",
 		Long: `Report every mistake in metaxy.toml at once: unknown keys, values that make no
@@ -43,7 +37,6 @@ must be here.`,
 			return err
 		},
 	})
-	return cmd
 }
 
 func (a *app) checkConfig(stores []string) error {

@@ -48,7 +48,7 @@ func (a *app) features(cmd *cobra.Command, prefix string) (core.Rows, error) {
 	if err != nil {
 		return core.Rows{}, err
 	}
-	s, err := a.open(cmd.Context())
+	s, err := a.open(cmd)
 	if err != nil {
 		return core.Rows{}, err
 	}

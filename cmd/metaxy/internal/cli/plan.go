@@ -61,7 +61,7 @@ func (a *app) foretell(cmd *cobra.Command, keys, with []string, in incoming) (pl
 	if err != nil {
 		return plan.Report{}, err
 	}
-	s, err := a.open(cmd.Context())
+	s, err := a.open(cmd)
 	if err != nil {
 		return plan.Report{}, err
 	}

@@ -32,6 +32,14 @@ func (p *progress) add(n int64) {
 	}
 }
 
+// at says how far it is, of how much.
+func (p *progress) at(done, total int64) {
+	if p.bar != nil {
+		p.bar.ChangeMax64(total)
+		_ = p.bar.Set64(done)
+	}
+}
+
 func (p *progress) describe(what string) {
 	if p.bar != nil {
 		p.bar.Describe(what)

@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"strconv"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -43,7 +42,7 @@ metaxy_commit can be filtered and, with --columns, shown.
 			if err != nil {
 				return err
 			}
-			s, err := a.open(cmd.Context())
+			s, err := a.open(cmd)
 			if err != nil {
 				return err
 			}
@@ -89,10 +88,8 @@ func parseAsOf(text string) (core.AsOf, error) {
 		}
 		return core.AtCommit(n), nil
 	}
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05", time.DateOnly} {
-		if t, err := time.Parse(layout, text); err == nil {
-			return core.AtTime(t), nil
-		}
+	if t, err := parseTime(text); err == nil {
+		return core.AtTime(t), nil
 	}
 	return core.AsOf{}, usagef("--as-of: want a commit's number, or a time such as 2026-01-02 or 2026-01-02T03:04:05Z")
 }

@@ -48,7 +48,6 @@ type resolving struct {
 }
 
 func (a *app) resolve(cmd *cobra.Command, key string, in incoming, o output, r resolving) error {
-	ctx := cmd.Context()
 	if kinds := []string{"", "new", "stale", "orphaned", "missing"}; !slices.Contains(kinds, r.rows) {
 		return usagef("--rows %s: there are %s", r.rows, strings.Join(kinds[1:], ", "))
 	}
@@ -66,10 +65,11 @@ func (a *app) resolve(cmd *cobra.Command, key string, in incoming, o output, r r
 	if err != nil {
 		return err
 	}
-	s, err := a.open(ctx)
+	s, err := a.open(cmd)
 	if err != nil {
 		return err
 	}
+	ctx := cmd.Context()
 	req := core.ResolveRequest{Plan: p, Columns: r.columns, Filter: e, Local: a.local}
 	if r.samples != "" {
 		held, err := heldSchema(ctx, s, p.Key())

@@ -25,7 +25,7 @@ Which samples is said by exactly one of --filter, --ids and --orphaned.`,
   metaxy retire video/raw --ids gone.csv
   metaxy retire video/crop --orphaned --dry-run`,
 		Args: exactly("KEY"),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.retire(cmd.Context(), args[0], in, r) },
+		RunE: func(cmd *cobra.Command, args []string) error { return a.retire(cmd, args[0], in, r) },
 	}
 	in.flags(cmd)
 	for _, hidden := range []string{"version", "hash"} {
@@ -44,7 +44,7 @@ type retiring struct {
 	orphaned, dry bool
 }
 
-func (a *app) retire(ctx context.Context, key string, in incoming, r retiring) error {
+func (a *app) retire(cmd *cobra.Command, key string, in incoming, r retiring) error {
 	ways := 0
 	for _, set := range []bool{r.filter != "", r.ids != "", r.orphaned} {
 		if set {
@@ -62,10 +62,11 @@ func (a *app) retire(ctx context.Context, key string, in incoming, r retiring) e
 	if err != nil {
 		return err
 	}
-	s, err := a.open(ctx)
+	s, err := a.open(cmd)
 	if err != nil {
 		return err
 	}
+	ctx := cmd.Context()
 	var ids core.Rows
 	switch {
 	case r.orphaned:

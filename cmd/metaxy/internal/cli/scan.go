@@ -36,7 +36,7 @@ With --dry-run nothing is written, and exit code 2 says that something would be.
   metaxy scan ./images image/raw --include '*.png' --include '*.jpg' --exclude 'tmp/**'
   metaxy scan ./videos video/raw --dry-run`,
 		Args: exactly("DIR", "KEY"),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.scan(cmd.Context(), args[0], args[1], sc) },
+		RunE: func(cmd *cobra.Command, args []string) error { return a.scan(cmd, args[0], args[1], sc) },
 	}
 	cmd.Flags().StringArrayVar(&sc.filter.Include, "include", nil, "pattern of files to take, such as '*.png' or 'raw/**/*.mp4'; may be repeated")
 	cmd.Flags().StringArrayVar(&sc.filter.Exclude, "exclude", nil, "pattern of files to leave out; may be repeated")
@@ -59,7 +59,7 @@ const (
 	colModified = "modified"
 )
 
-func (a *app) scan(ctx context.Context, dir, key string, sc scanning) error {
+func (a *app) scan(cmd *cobra.Command, dir, key string, sc scanning) error {
 	p, err := a.plan(key)
 	if err != nil {
 		return err
@@ -70,10 +70,11 @@ func (a *app) scan(ctx context.Context, dir, key string, sc scanning) error {
 	if err := sc.filter.Check(); err != nil {
 		return usagef("%w", err)
 	}
-	s, err := a.open(ctx)
+	s, err := a.open(cmd)
 	if err != nil {
 		return err
 	}
+	ctx := cmd.Context()
 	files, err := filescan.List(ctx, dir, sc.filter)
 	if err != nil {
 		return err

@@ -101,7 +101,7 @@ func (a *app) look(cmd *cobra.Command, key string, commits int) (featureView, er
 	if err != nil {
 		return featureView{}, err
 	}
-	s, err := a.open(cmd.Context())
+	s, err := a.open(cmd)
 	if err != nil {
 		return featureView{}, err
 	}

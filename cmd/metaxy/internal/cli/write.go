@@ -35,7 +35,7 @@ differ are written, and with --retire those that the file lacks are retired.`,
   metaxy write openmoji/source openmoji.csv --version default=color_sha256 --changed --retire
   jq -c '.[]' rows.json | metaxy write video/raw - --from json`,
 		Args: exactly("KEY", "FILE"),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.write(cmd.Context(), args[0], args[1], in, w) },
+		RunE: func(cmd *cobra.Command, args []string) error { return a.write(cmd, args[0], args[1], in, w) },
 	}
 	in.flags(cmd)
 	cmd.Flags().StringVar(&w.commitID, "commit-id", "", "makes the write idempotent: the same id again writes nothing")
@@ -51,7 +51,7 @@ type writing struct {
 	changed, retire, dry bool
 }
 
-func (a *app) write(ctx context.Context, key, path string, in incoming, w writing) error {
+func (a *app) write(cmd *cobra.Command, key, path string, in incoming, w writing) error {
 	if (w.retire || w.dry) && !w.changed {
 		return usagef("--retire and --dry-run go with --changed")
 	}
@@ -59,10 +59,11 @@ func (a *app) write(ctx context.Context, key, path string, in incoming, w writin
 	if err != nil {
 		return err
 	}
-	s, err := a.open(ctx)
+	s, err := a.open(cmd)
 	if err != nil {
 		return err
 	}
+	ctx := cmd.Context()
 	held, err := heldSchema(ctx, s, p.Key())
 	if err != nil {
 		return err
