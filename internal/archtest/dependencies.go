@@ -19,7 +19,7 @@ var owners = map[string][]string{
 	"github.com/apache/arrow-go/v18":     {anywhere},
 	"pgregory.net/rapid":                 {tests, "storetest"},
 	"go.uber.org/goleak":                 {tests, "storetest"},
-	"github.com/pelletier/go-toml/v2":    {"compose/config", "compose/featurefile", "compose/internal"},
+	"github.com/pelletier/go-toml/v2":    {"compose/config", "compose/featurefile", "compose/internal", "cmd"}, // cmd: tables of expected decisions
 	"github.com/hashicorp/golang-lru/v2": {"internal/policy"},
 	"github.com/maypok86/otter/v2":       {"bench"}, // and ristretto: caches to compare with
 	"github.com/dgraph-io/ristretto/v2":  {"bench"},
