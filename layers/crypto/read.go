@@ -81,6 +81,13 @@ func (s *store) planRead(ctx context.Context, req core.ReadRequest, v view) (*re
 	for _, c := range expr.Columns(split.residual) {
 		needs = appendNew(needs, c)
 	}
+	// Storage compares deterministic values without looking at whose they are: a
+	// row that a moved value brought here must not pass for one that matches.
+	for _, c := range expr.Columns(split.pushed) {
+		if slices.ContainsFunc(v.columns, func(p *column) bool { return p.hasSeal() && p.path[0] == c }) {
+			needs = appendNew(needs, c)
+		}
+	}
 	fields := make([]arrow.Field, len(needs))
 	for i, n := range needs {
 		fields[i] = plan.All.Field(plan.All.FieldIndices(n)[0])
