@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -12,7 +11,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/apache/arrow-go/v18/arrow"
 	arrowmem "github.com/apache/arrow-go/v18/arrow/memory"
 	"go.uber.org/goleak"
 
@@ -25,74 +23,23 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// counting counts reads below, and may break them.
-type counting struct {
-	next  core.Store
-	reads atomic.Int64
-	gate  chan struct{} // when set, a range waits for it
-	fail  error         // when set, a range ends with it after one batch
-}
-
-func (c *counting) Read(ctx context.Context, r core.ReadRequest) (core.Rows, error) {
-	c.reads.Add(1)
-	rows, err := c.next.Read(ctx, r)
-	if err != nil {
-		return rows, err
-	}
-	inner := rows.All()
-	rows.Batches = func(yield func(arrow.RecordBatch, error) bool) {
-		if c.gate != nil {
-			<-c.gate
-		}
-		for b, err := range inner {
-			if !yield(b, err) {
-				return
-			}
-			if c.fail != nil {
-				yield(nil, c.fail)
-				return
-			}
-		}
-	}
-	return rows, nil
-}
-
-func (c *counting) Write(ctx context.Context, r core.WriteRequest) (core.Commit, error) {
-	return c.next.Write(ctx, r)
-}
-
-func (c *counting) Resolve(ctx context.Context, r core.ResolveRequest) (core.Increment, error) {
-	return c.next.Resolve(ctx, r)
-}
-
-func (c *counting) List(ctx context.Context, r core.ListRequest) iter.Seq2[core.Info, error] {
-	return c.next.List(ctx, r)
-}
-
-func (c *counting) Stat(ctx context.Context, r core.StatRequest) (core.Info, error) {
-	return c.next.Stat(ctx, r)
-}
-
-func (c *counting) Evolve(ctx context.Context, r core.EvolveRequest) (core.Info, error) {
-	return c.next.Evolve(ctx, r)
-}
-func (c *counting) Capabilities() core.Capabilities { return c.next.Capabilities() }
-func (c *counting) Close() error                    { return c.next.Close() }
-
 type rig struct {
 	bare  core.Store
-	below *counting
+	tap   *storetest.TapLayer   // sees what reaches the store below
+	fault *storetest.FaultLayer // may break it
 	store core.Store
 	cache *cache.Cache
 }
 
 func newRig(t testing.TB, opts ...cache.Option) *rig {
 	t.Helper()
-	r := &rig{bare: memory.New(), cache: cache.New(opts...)}
-	r.below = &counting{next: r.bare}
-	var err error
-	if r.store, err = r.cache.Wrap(r.below); err != nil {
-		t.Fatal(err)
+	r := &rig{bare: memory.New(), cache: cache.New(opts...), tap: storetest.Tap(), fault: storetest.Fault()}
+	r.store = r.bare
+	for _, l := range []core.Layer{r.fault, r.tap, r.cache} {
+		var err error
+		if r.store, err = l.Wrap(r.store); err != nil {
+			t.Fatal(err)
+		}
 	}
 	t.Cleanup(func() {
 		if err := errors.Join(r.store.Close(), r.bare.Close()); err != nil {
@@ -100,6 +47,18 @@ func newRig(t testing.TB, opts ...cache.Option) *rig {
 		}
 	})
 	return r
+}
+
+// reads counts the reads that reached the store below.
+func (r *rig) reads() int64 { return int64(len(r.tap.Calls(core.OpRead))) }
+
+// hold makes every read wait until the gate that it gives is closed, and then
+// follow the rules.
+func (r *rig) hold(then ...storetest.Rule) chan struct{} {
+	gate := make(chan struct{})
+	r.fault.Sleeper(func(context.Context, time.Duration) error { <-gate; return nil })
+	r.fault.Set(append(then, storetest.Latency(core.OpRead, 1))...)
+	return gate
 }
 
 // videos writes rows [from, to) of video/raw.
@@ -140,9 +99,9 @@ func read(t testing.TB, s core.Store, req core.ReadRequest) []string {
 
 func (r *rig) same(t testing.TB, req core.ReadRequest, wantReads int64) {
 	t.Helper()
-	before := r.below.reads.Load()
+	before := r.reads()
 	got := read(t, r.store, req)
-	reads := r.below.reads.Load() - before
+	reads := r.reads() - before
 	if diff := storetest.Diff(read(t, r.bare, req), got); diff != "" {
 		t.Errorf("the cached answer differs:\n%s", diff)
 	}
@@ -277,7 +236,7 @@ func TestConcurrentMissesReadOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		videos(t, r.store, 0, 500)
-		r.below.gate = make(chan struct{})
+		gate := r.hold()
 		var wg sync.WaitGroup
 		for range 100 {
 			wg.Go(func() {
@@ -287,9 +246,9 @@ func TestConcurrentMissesReadOnce(t *testing.T) {
 			})
 		}
 		synctest.Wait() // all are in their loops
-		close(r.below.gate)
+		close(gate)
 		wg.Wait()
-		if n := r.below.reads.Load(); n != 1 {
+		if n := r.reads(); n != 1 {
 			t.Errorf("%d reads below, want 1", n)
 		}
 		if s := r.cache.Stats(); s.Shared != 99 || s.Misses != 1 {
@@ -304,7 +263,7 @@ func TestLeaderBreaks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		videos(t, r.store, 0, 500)
-		r.below.gate, r.below.fail = make(chan struct{}), core.ErrUnavailable
+		gate := r.hold(storetest.MidStream(core.OpRead, 0, 1, core.ErrUnavailable))
 		var failed, cancelled atomic.Int64
 		ctx, cancel := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
@@ -333,7 +292,7 @@ func TestLeaderBreaks(t *testing.T) {
 		synctest.Wait()
 		cancel()
 		synctest.Wait()
-		close(r.below.gate)
+		close(gate)
 		wg.Wait()
 		if failed.Load()+cancelled.Load() != 10 || cancelled.Load() < 4 {
 			t.Errorf("%d failed, %d cancelled", failed.Load(), cancelled.Load())
