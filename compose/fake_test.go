@@ -123,17 +123,20 @@ func (p *pass) Evolve(ctx context.Context, r core.EvolveRequest) (core.Info, err
 
 func (p *pass) Capabilities() core.Capabilities { return p.next.Capabilities() }
 
-func (p *pass) Close() error {
-	if p.closed == nil {
+func (p *pass) Close() error { return closeBy(p.closed) }
+
+func closeBy(f func() error) error {
+	if f == nil {
 		return nil
 	}
-	return p.closed()
+	return f()
 }
 
 // strict is pass, built the way enforcing layers must be.
 type strict struct {
 	core.Strict
-	next core.Store
+	next   core.Store
+	closed func() error
 }
 
 var _ core.EnforcingStore = (*strict)(nil)
@@ -163,4 +166,4 @@ func (s *strict) Evolve(ctx context.Context, r core.EvolveRequest) (core.Info, e
 }
 
 func (s *strict) Capabilities() core.Capabilities { return s.next.Capabilities() }
-func (s *strict) Close() error                    { return nil }
+func (s *strict) Close() error                    { return closeBy(s.closed) }

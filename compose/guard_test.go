@@ -31,7 +31,7 @@ func bombLayer(b *bomb, p core.Phase) core.Layer {
 	return layer{core.LayerInfo{Name: "custom", Phase: p}, func(next core.Store) (core.Store, error) {
 		b.next = next
 		if p.Enforcing() {
-			return &strictBomb{bomb: b}, nil
+			return &strict{next: b, closed: b.Close}, nil
 		}
 		return b, nil
 	}}
@@ -106,38 +106,6 @@ func (b *bomb) Close() error {
 	b.tick(core.OpClose)
 	return nil
 }
-
-// strictBomb is bomb as an enforcing layer builds it.
-type strictBomb struct {
-	core.Strict
-	bomb *bomb
-}
-
-func (s *strictBomb) Write(ctx context.Context, r core.WriteRequest) (core.Commit, error) {
-	return s.bomb.Write(ctx, r)
-}
-
-func (s *strictBomb) Read(ctx context.Context, r core.ReadRequest) (core.Rows, error) {
-	return s.bomb.Read(ctx, r)
-}
-
-func (s *strictBomb) Resolve(ctx context.Context, r core.ResolveRequest) (core.Increment, error) {
-	return s.bomb.Resolve(ctx, r)
-}
-
-func (s *strictBomb) List(ctx context.Context, r core.ListRequest) iter.Seq2[core.Info, error] {
-	return s.bomb.List(ctx, r)
-}
-
-func (s *strictBomb) Stat(ctx context.Context, r core.StatRequest) (core.Info, error) {
-	return s.bomb.Stat(ctx, r)
-}
-
-func (s *strictBomb) Evolve(ctx context.Context, r core.EvolveRequest) (core.Info, error) {
-	return s.bomb.Evolve(ctx, r)
-}
-func (s *strictBomb) Capabilities() core.Capabilities { return s.bomb.Capabilities() }
-func (s *strictBomb) Close() error                    { return s.bomb.Close() }
 
 // rig is memory, filled, under the bomb, under a transparent layer.
 func rig(t *testing.T, b *bomb, p core.Phase) *compose.Stack {
