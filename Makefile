@@ -5,8 +5,8 @@
 
 GO       ?= go
 TAGS     := duckdb_arrow
-MODULES  := . rowio layers/rbac/sqlpolicy backends/duckdb cmd/metaxy examples bench
-PURE     := . rowio layers/rbac/sqlpolicy
+MODULES  := . rowio layers/rbac/sqlpolicy layers/crypto/kms backends/duckdb cmd/metaxy examples bench
+PURE     := . rowio layers/rbac/sqlpolicy layers/crypto/kms
 SERVED   := internal/pgtest layers/rbac/sqlpolicy
 BIN      := $(CURDIR)/bin
 FUZZTIME ?= 10s
@@ -20,7 +20,7 @@ GOVULN   := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 export GOFLAGS += -tags=$(TAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo governed build test servers test-servers race lint vuln fmt fuzz cover bench golden tidy check pure promtool clean
+.PHONY: help demo governed build test servers test-servers kms-servers test-kms race lint vuln fmt fuzz cover bench golden tidy check pure promtool clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,12 @@ servers: ## install the servers that tests start (PostgreSQL), where they are mi
 test-servers: servers ## the tests that want a server; one that is missing fails
 	@set -e; for d in $(SERVED); do echo "== test $$d"; (cd $$d && METAXY_REQUIRE_SERVERS=1 $(GO) test ./...); done
 
+kms-servers: ## install the key services that tests of layers/crypto/kms start (moto, Vault), where they are missing
+	@bash .ci/kms-servers
+
+test-kms: kms-servers ## the tests of layers/crypto/kms with all its servers
+	cd layers/crypto/kms && METAXY_REQUIRE_SERVERS=1 $(GO) test ./...
+
 race: ## the same with the race detector and shuffled order
 	@set -e; for m in $(MODULES); do echo "== race $$m"; (cd $$m && $(GO) test -race -shuffle=on ./...); done
 
@@ -61,7 +67,7 @@ fuzz: ## fuzz every target for FUZZTIME (default 10s)
 	  grep -rl --include='*_test.go' '^func Fuzz' . 2>/dev/null | sort | while read -r f; do \
 	    case $$m in .) case $$f in ./backends/duckdb/*|./cmd/metaxy/*|./examples/*|./bench/*|./rowio/*) continue;; esac;; esac; \
 	    for t in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$f"); do \
-	      echo "== fuzz $$m $$f $$t"; $(GO) test "$$(dirname "$$f")" -run '^$$' -fuzz "^$$t$$" -fuzztime $(FUZZTIME); done; done); done
+	      echo "== fuzz $$m $$f $$t"; $(GO) test "$$(dirname "$$f")" -run '^$$' -fuzz "^$$t$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x; done; done); done
 
 cover: ## coverage of the root module, into cover.out
 	$(GO) test -coverprofile=cover.out -coverpkg=./core/...,./compose/...,./layers/...,./backends/memory/... ./... && $(GO) tool cover -func=cover.out | tail -1

@@ -12,7 +12,7 @@ import (
 
 // vaultWorld is Vault itself with its transit engine, built from testdata/vaultd.
 func vaultWorld(t *testing.T) *world {
-	line, stop := process(t, true, installed(t, "vaultd-1.14.0", "vaultd"))
+	line, stop := process(t, true, installed(t, "vaultd-1.13.1", "vaultd"))
 	var at struct{ Address, Token string }
 	unmarshal(t, line, &at)
 	client := func(token string) *api.Client {

@@ -1,6 +1,7 @@
 // Command vaultd serves HashiCorp Vault, with its transit engine and nothing
 // else, from memory on a loopback address. It is built and used by tests alone;
-// go.mod beside it pins the last version under the Mozilla Public License.
+// go.mod beside it pins a version under the Mozilla Public License whose modules fit
+// together outside its own tree.
 //
 // The first line that it prints is JSON: {"address": …, "token": …}. It ends
 // when its standard input does, so it does not outlive the test.
