@@ -104,9 +104,10 @@ func (f *file) graph() (*core.Graph, error) {
 	if err == nil {
 		return g, nil
 	}
+	places := f.byKey()
 	all := parts(err)
 	for i, e := range all {
-		if pos, ok := f.place(e.Error()); ok {
+		if pos, ok := place(e.Error(), places); ok {
 			all[i] = &tomltree.Error{Pos: pos, Err: e}
 		}
 	}
@@ -130,14 +131,28 @@ func parts(err error) []error {
 	return slices.Clone(joined.Unwrap())
 }
 
-// place finds the declaration that a message of the graph is about. Of one
-// declared twice it is the second.
-func (f *file) place(message string) (tomltree.Pos, bool) {
-	for i := len(f.specs) - 1; i >= 0; i-- {
-		key := string(f.specs[i].Key)
-		for _, form := range []string{"feature " + key + ":", "feature " + key + " ", "circle: " + key + " ", `key "` + key + `"`} {
-			if strings.Contains(message, form) {
-				return f.places[i], true
+// byKey gives each feature's place. Of one declared twice it is the second.
+func (f *file) byKey() map[string]tomltree.Pos {
+	places := make(map[string]tomltree.Pos, len(f.specs))
+	for i, s := range f.specs {
+		places[string(s.Key)] = f.places[i]
+	}
+	return places
+}
+
+// place finds the declaration that a message of the graph is about: that of the
+// first feature which it names.
+func place(message string, places map[string]tomltree.Pos) (tomltree.Pos, bool) {
+	for at := range message {
+		for _, form := range []struct{ before, after string }{{"feature ", ": "}, {"circle: ", " "}, {`key "`, `"`}} {
+			rest, ok := strings.CutPrefix(message[at:], form.before)
+			if !ok {
+				continue
+			}
+			if end := strings.IndexAny(rest, form.after); end >= 0 {
+				if pos, ok := places[rest[:end]]; ok {
+					return pos, true
+				}
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package featurefile_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -249,5 +250,42 @@ func write(t *testing.T, path, text string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A file is read in one pass, whatever its size: places are not counted from
+// the top, and keys and mistakes are not compared with each other. The slow way
+// takes seconds for this file, and minutes for one four times as long.
+func TestLargeFile(t *testing.T) {
+	const n = 5_000
+	var doc strings.Builder
+	for i := range n {
+		fmt.Fprintf(&doc, "[features.\"a%d\"]\nmetadata = { x%d = \"y\" }\n", i, i)
+	}
+	specs, err := featurefile.Parse("f", []byte(doc.String()))
+	if err != nil || len(specs) != n {
+		t.Fatal(len(specs), err)
+	}
+	wrong := strings.ReplaceAll(doc.String(), "metadata = {", "id = [\"x\", \"x\"] # {")
+	_, err = featurefile.ParseGraph("f", []byte(wrong))
+	if err == nil {
+		t.Fatal("no mistake")
+	}
+	lines := strings.Split(err.Error(), "\n")
+	if last := fmt.Sprintf("f:%d:11: ", 2*n-1); len(lines) != n || !strings.Contains(lines[n-1], ": ") || !strings.Contains(err.Error(), last) {
+		t.Errorf("%d mistakes, the last %s, none at %s", len(lines), lines[n-1], last)
+	}
+}
+
+func BenchmarkParse(b *testing.B) {
+	var doc strings.Builder
+	for i := range 1000 {
+		fmt.Fprintf(&doc, "[features.\"a%d\"]\ncontainers = { frames = \"1\" }\n", i)
+	}
+	b.SetBytes(int64(doc.Len()))
+	for b.Loop() {
+		if _, err := featurefile.Parse("f", []byte(doc.String())); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

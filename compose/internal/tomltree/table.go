@@ -20,12 +20,13 @@ type Table struct {
 	values map[string]any
 	node   *node
 	asked  []string
+	known  map[string]bool // of asked
 	errs   []error
 	kids   []*Table
 }
 
 func newTable(values map[string]any, n *node, pos Pos, path string) *Table {
-	return &Table{Pos: pos, Path: path, values: values, node: n}
+	return &Table{Pos: pos, Path: path, values: values, node: n, known: map[string]bool{}}
 }
 
 // Keys lists the keys in the order of the document.
@@ -38,7 +39,7 @@ func (t *Table) Keys() []string {
 	}
 	if len(keys) < len(t.values) { // keys that have no place of their own
 		for _, k := range slices.Sorted(maps.Keys(t.values)) {
-			if !slices.Contains(keys, k) {
+			if _, placed := t.node.children[k]; !placed {
 				keys = append(keys, k)
 			}
 		}
@@ -48,7 +49,8 @@ func (t *Table) Keys() []string {
 
 // Has reports whether the key is there, and counts it as known.
 func (t *Table) Has(key string) bool {
-	if !slices.Contains(t.asked, key) {
+	if !t.known[key] {
+		t.known[key] = true
 		t.asked = append(t.asked, key)
 	}
 	_, ok := t.values[key]
@@ -108,7 +110,7 @@ func (t *Table) Err() error {
 func (t *Table) all() []error {
 	errs := slices.Clone(t.errs)
 	for _, k := range t.Keys() {
-		if !slices.Contains(t.asked, k) {
+		if !t.known[k] {
 			where := ""
 			if t.Path != "" {
 				where = " in [" + t.Path + "]"

@@ -1,6 +1,7 @@
 package tomltree
 
 import (
+	"sort"
 	"strconv"
 
 	"github.com/pelletier/go-toml/v2/unstable"
@@ -54,12 +55,18 @@ func (n *node) push(pos Pos) *node {
 
 // walker records places; the document is already known to be valid.
 type walker struct {
-	file string
-	p    unstable.Parser
+	file  string
+	p     unstable.Parser
+	lines []int // where each line begins, so that no place is counted from the top
 }
 
 func walk(file string, data []byte, root *node) error {
-	w := walker{file: file}
+	w := walker{file: file, lines: []int{0}}
+	for i, b := range data {
+		if b == '\n' {
+			w.lines = append(w.lines, i+1)
+		}
+	}
 	w.p.Reset(data)
 	at := root
 	for w.p.NextExpression() {
@@ -145,6 +152,7 @@ func (w *walker) valueOf(n *node, v *unstable.Node) {
 }
 
 func (w *walker) pos(n *unstable.Node) Pos {
-	start := w.p.Shape(n.Raw).Start
-	return Pos{w.file, start.Line, start.Column}
+	at := int(n.Raw.Offset)
+	line := sort.SearchInts(w.lines, at+1)
+	return Pos{w.file, line, at - w.lines[line-1] + 1}
 }
