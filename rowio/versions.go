@@ -127,34 +127,15 @@ func Project(rows core.Rows, columns ...string) (core.Rows, error) {
 	if rows.Schema == nil {
 		return core.Rows{}, invalidf("rows without a schema")
 	}
-	from := make([]int, len(columns))
-	fields := make([]arrow.Field, len(columns))
+	at := make([]int, len(columns))
 	for i, c := range columns {
-		at := rows.Schema.FieldIndices(c)
-		if len(at) != 1 {
+		found := rows.Schema.FieldIndices(c)
+		if len(found) != 1 {
 			return core.Rows{}, invalidf("there is no column %q%s", c, didYouMean(c, fieldNames(rows.Schema)))
 		}
-		from[i], fields[i] = at[0], rows.Schema.Field(at[0])
+		at[i] = found[0]
 	}
-	schema := arrow.NewSchema(fields, nil)
-	return core.Rows{Schema: schema, Replayable: rows.Replayable, Batches: func(yield func(arrow.RecordBatch, error) bool) {
-		for b, err := range rows.All() {
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			cols := make([]arrow.Array, len(from))
-			for i, at := range from {
-				cols[i] = b.Column(at)
-			}
-			out := array.NewRecordBatch(schema, cols, b.NumRows())
-			more := yield(out, nil)
-			out.Release()
-			if !more {
-				return
-			}
-		}
-	}}, nil
+	return rows.Pick(at...), nil
 }
 
 func fieldNames(s *arrow.Schema) []string {

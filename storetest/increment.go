@@ -4,9 +4,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
-
 	"github.com/metaxy-go/metaxy/core"
 )
 
@@ -70,31 +67,12 @@ func writeIncrement(e *env, s core.Store, p *core.Plan, inc core.Increment) erro
 // project keeps these columns, in this order.
 func project(rows core.Rows, names []string) core.Rows {
 	var at []int
-	var fields []arrow.Field
 	for _, n := range names {
 		i := rows.Schema.FieldIndices(n)
 		if len(i) != 1 {
 			panic(fmt.Sprintf("storetest: rows have no column %q", n))
 		}
-		at, fields = append(at, i[0]), append(fields, rows.Schema.Field(i[0]))
+		at = append(at, i[0])
 	}
-	schema := arrow.NewSchema(fields, nil)
-	return core.Rows{Schema: schema, Replayable: rows.Replayable, Batches: func(yield func(arrow.RecordBatch, error) bool) {
-		for b, err := range rows.All() {
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			columns := make([]arrow.Array, len(at))
-			for i, from := range at {
-				columns[i] = b.Column(from)
-			}
-			p := array.NewRecordBatch(schema, columns, b.NumRows())
-			ok := yield(p, nil)
-			p.Release()
-			if !ok {
-				return
-			}
-		}
-	}}
+	return rows.Pick(at...)
 }
