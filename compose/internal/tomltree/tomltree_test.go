@@ -108,3 +108,38 @@ func visit(t *Table) {
 		}
 	}
 }
+
+// One table, a word for it, or a list of both; each with its place.
+func TestOneOrMore(t *testing.T) {
+	for doc, want := range map[string]string{
+		"a = 'x'":                      "x@f:1:1",
+		"a = { n = 'x' }":              "x@f:1:1",
+		"[a]\nn = 'x'":                 "x@f:1:2",
+		"a = [\n 'x',\n { n = 'y' },]": "x@f:2:2 y@f:3:2",
+		"[[a]]\nn='x'\n[[a]]\nn='y'":   "x@f:1:3 y@f:3:3",
+		"a = []":                       "",
+		"b = 1":                        "",
+	} {
+		root, err := Parse("f", []byte(doc))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, e := range root.OneOrMore("a", "n") {
+			got = append(got, e.String("n")+"@"+e.Pos.String())
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%q: %q, want %q", doc, got, want)
+		}
+	}
+	root, err := Parse("f", []byte("a = 1\nb = 'x'\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if root.OneOrMore("a", "n") != nil || root.OneOrMore("b", "") != nil {
+		t.Error("neither is a table")
+	}
+	if err := root.Err(); err == nil || strings.Count(err.Error(), "want a list of tables") != 2 {
+		t.Error(err)
+	}
+}

@@ -134,9 +134,6 @@ func (w *walker) valueOf(n *node, v *unstable.Node) {
 		for it := v.Children(); it.Next(); {
 			w.keyValue(n, it.Node())
 		}
-		if v.Raw.Length == 0 && len(n.order) > 0 { // its brace has no place; its first key has
-			n.value = n.children[n.order[0]].pos
-		}
 	}
 	if v.Kind == unstable.Array {
 		for it := v.Children(); it.Next(); {
