@@ -90,6 +90,7 @@ func Rules() []Rule {
 		{Name: "Length", Check: lengths, Allow: allowLengths, Why: "a file holds one thing; past 300 lines it holds two"},
 		{Name: "Face", Check: faces, Why: "a folder's main file carries its name (or is doc.go, main.go) and the package says what it is for"},
 		{Name: "Examples", Check: examples, Allow: allowExamples, Why: "a constructor is read from its example first"},
+		{Name: "Proofs", Check: proofs, Why: "a claim about safety names a test that is there"},
 		{Name: "Leftovers", Check: leftovers, Why: "what is committed works on every machine and is finished"},
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/metaxy-go/metaxy/core"
 	"github.com/metaxy-go/metaxy/core/expr"
 	"github.com/metaxy-go/metaxy/layers/crypto"
+	"github.com/metaxy-go/metaxy/layers/crypto/keys"
 )
 
 // A deterministic value that was moved to another sample makes storage say that
@@ -61,4 +62,44 @@ func firstForAll(b arrow.RecordBatch, also bool) arrow.RecordBatch {
 		columns[i] = to.NewArray()
 	}
 	return array.NewRecordBatch(b.Schema(), columns, b.NumRows())
+}
+
+// Who can write storage may name another subject. That is found, unless the
+// other one was shredded: then the value is gone, as if it were null.
+func TestSubjectExchanged(t *testing.T) {
+	below := backend.New()
+	defer below.Close()
+	ring := newRing(t)
+	subjects, err := keys.OpenSubjects(t.TempDir() + "/subjects")
+	if err != nil {
+		t.Fatal(err)
+	}
+	opt := crypto.Column("**", "email", crypto.PerSubject(subjects, "city"))
+	s := wrap(t, below, ring, opt)
+	writePeople(t, s, person("p1", "ann@example.org", int64(1), "oslo", "v1"), person("p2", "bob@example.org", int64(2), "rome", "v2"))
+	forged := relay(t, below, func(b arrow.RecordBatch) arrow.RecordBatch {
+		columns := append([]arrow.Array(nil), b.Columns()...)
+		for i, f := range b.Schema().Fields() {
+			if from, ok := columns[i].(*array.String); ok && f.Name == "city" {
+				to := array.NewStringBuilder(memory.DefaultAllocator)
+				for range from.Len() {
+					to.Append("rome")
+				}
+				columns[i] = to.NewArray()
+			}
+		}
+		return array.NewRecordBatch(b.Schema(), columns, b.NumRows())
+	})
+	over := wrap(t, forged, ring, opt)
+	read := core.ReadRequest{Columns: []string{"id", "email"}}
+	if lines, err := readLines(t, over, read); !errors.Is(err, crypto.ErrTampered) {
+		t.Errorf("a living subject: %v %v", lines, err)
+	}
+	if err := subjects.Shred(t.Context(), ring, "rome"); err != nil {
+		t.Fatal(err)
+	}
+	lines, err := readLines(t, over, read)
+	if err != nil || strings.Contains(strings.Join(lines, " "), "@") {
+		t.Errorf("a shredded subject: %v %v", lines, err)
+	}
 }
