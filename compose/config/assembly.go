@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/metaxy-go/metaxy/core"
+	"github.com/metaxy-go/metaxy/layers/catalog"
 	"github.com/metaxy-go/metaxy/layers/crypto"
 	"github.com/metaxy-go/metaxy/layers/crypto/keys"
 	"github.com/metaxy-go/metaxy/layers/rbac"
@@ -30,6 +31,7 @@ type assembly struct {
 	access   *rbac.RBAC
 	policy   *rbac.Policy
 	trail    *audit.Log
+	catalog  *catalog.Keeper
 	recorder rbac.Recorder
 	lenient  bool // the recorder may fail
 }

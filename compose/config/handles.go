@@ -6,6 +6,7 @@ import (
 
 	"github.com/metaxy-go/metaxy/compose"
 	"github.com/metaxy-go/metaxy/core"
+	"github.com/metaxy-go/metaxy/layers/catalog"
 	"github.com/metaxy-go/metaxy/layers/crypto"
 	"github.com/metaxy-go/metaxy/layers/crypto/keys"
 	"github.com/metaxy-go/metaxy/layers/rbac"
@@ -68,7 +69,8 @@ type Opened struct {
 	Keys          *keys.File
 	Subjects      *keys.Subjects
 	Access        *rbac.RBAC
-	Trail         *audit.Log             // nil without a folder
+	Trail         *audit.Log // nil without a folder
+	Catalog       *catalog.Keeper
 	Authenticator identity.Authenticator // as Config.Authenticator
 
 	own *assembly
@@ -93,6 +95,7 @@ func (c *Config) OpenHandles(ctx context.Context, reg *Registry, store string) (
 	own := b.made[name]
 	o := &Opened{
 		Name: name, Stack: s, Keys: own.keyFile, Subjects: own.subjects, Access: own.access, Trail: own.trail,
+		Catalog:       own.catalog,
 		Authenticator: who, own: own,
 	}
 	if own.crypto != nil {

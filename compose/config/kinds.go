@@ -88,12 +88,16 @@ func checked(l core.Layer) (core.Layer, error) {
 func metricsKind() LayerKind {
 	return LayerKind{
 		Table: "metrics", late: true,
-		Doc:  "counts and times operations for Prometheus, and watches the store's cache",
+		Doc:  "counts and times operations for Prometheus, and watches the store's cache and the drift of its catalog",
 		Keys: metricsKeys(),
 		Make: func(v Values, env Env) (core.Layer, error) {
 			opts := metricsOptions(v, env)
 			for _, c := range *env.caches {
 				opts = append(opts, metrics.WatchCache(c.name, c.stats))
+			}
+			if env.own != nil && env.own.catalog != nil {
+				keeper := env.own.catalog
+				opts = append(opts, metrics.WatchDrift("catalog", func() metrics.Drift { return metrics.Drift(keeper.Drift()) }))
 			}
 			layer := metrics.New(env.Metrics, opts...)
 			*env.undo = append(*env.undo, layer.Unwatch)

@@ -15,7 +15,7 @@ import (
 // first: a span encloses what is counted and logged.
 func builtin() []LayerKind {
 	return []LayerKind{
-		tracingKind(), backendTracingKind(), metricsKind(), backendMetricsKind(), loggingKind(), rbacKind(), cryptoKind(),
+		tracingKind(), backendTracingKind(), metricsKind(), backendMetricsKind(), loggingKind(), rbacKind(), catalogKind(), cryptoKind(),
 		cacheKind(), retryKind(),
 	}
 }

@@ -27,6 +27,7 @@ type Registry struct {
 
 	locks    map[string]LockOpener
 	policies map[string]policyOpener
+	catalogs map[string]catalogOpener // beside the one in memory
 
 	logger  *zap.Logger
 	metrics prometheus.Registerer

@@ -152,5 +152,11 @@ func (o options) summary() string {
 	if o.require && o.trust != everyWriter {
 		s += ", required"
 	}
+	switch {
+	case o.catchUp < 0:
+		s += ", no catching up"
+	case o.catchUp != DefaultCatchUpRows:
+		s += fmt.Sprintf(", catches up with %d rows", o.catchUp)
+	}
 	return s
 }
