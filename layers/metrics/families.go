@@ -22,8 +22,9 @@ type families struct {
 	featureOperations, featureRows, featureBytes, dropped *prometheus.CounterVec
 	featureIncrement                                      *prometheus.GaugeVec
 
-	caches *watch[CacheStats]
-	drifts *watch[Drift]
+	caches  *watch[CacheStats]
+	drifts  *watch[Drift]
+	retries *watch[RetryStats]
 
 	all []prometheus.Collector
 }
@@ -54,6 +55,7 @@ func register(reg prometheus.Registerer, o options) (*families, error) {
 	// The numbers of caches and catalogs belong to the whole stack.
 	f.caches = keep(b, newCacheWatch(o))
 	f.drifts = keep(b, newDriftWatch(o))
+	f.retries = keep(b, newRetryWatch(o))
 	if b.err != nil {
 		for _, c := range b.fresh {
 			reg.Unregister(c)

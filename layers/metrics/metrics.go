@@ -74,7 +74,7 @@ func (m *Metrics) Wrap(next core.Store) (core.Store, error) {
 	return around.Wrap(next, b.observer, around.Options{Name: Name, Clock: m.o.clock}), nil
 }
 
-// Unwatch forgets the caches and catalogs of [WatchCache] and [WatchDrift], for
+// Unwatch forgets what [WatchCache], [WatchDrift] and [WatchRetries] show, for
 // programs that build stacks again and again on one registry. What was counted
 // by then stays.
 func (m *Metrics) Unwatch() {
@@ -83,6 +83,7 @@ func (m *Metrics) Unwatch() {
 	if m.bound != nil {
 		m.bound.families.caches.remove(m)
 		m.bound.families.drifts.remove(m)
+		m.bound.families.retries.remove(m)
 	}
 }
 
@@ -123,6 +124,7 @@ func (m *Metrics) bind() (*binding, error) {
 	}
 	f.caches.add(m, m.o.labels(), m.o.caches)
 	f.drifts.add(m, m.o.labels(), m.o.drifts)
+	f.retries.add(m, m.o.labels(), m.o.retries)
 	m.bound = &binding{families: f, observer: o, own: own}
 	return m.bound, nil
 }

@@ -84,6 +84,7 @@ type options struct {
 	exemplar   func(context.Context) map[string]string
 	caches     []source[CacheStats]
 	drifts     []source[Drift]
+	retries    []source[RetryStats]
 	clock      func() time.Time
 }
 
@@ -116,6 +117,11 @@ func (o options) check() error {
 		names = append(names, s.name)
 		if s.get == nil {
 			return fmt.Errorf("%w: WatchDrift(%q) has no function", core.ErrInvalid, s.name)
+		}
+	}
+	for _, s := range o.retries {
+		if s.get == nil {
+			return fmt.Errorf("%w: WatchRetries has no function", core.ErrInvalid)
 		}
 	}
 	for _, n := range names {

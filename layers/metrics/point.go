@@ -60,6 +60,11 @@ func (p point) intoOp(o *OpStats) {
 		setNonZero(o.Streams, p.label("outcome"), p.value())
 	case "errors_total":
 		setNonZero(o.Errors, p.label("class"), p.value())
+	case "retries_total":
+		if o.Retries == nil {
+			o.Retries = map[string]int64{}
+		}
+		setNonZero(o.Retries, p.label("outcome"), p.value())
 	case "operations_in_flight":
 		o.InFlight = p.value()
 	case "rows_total":

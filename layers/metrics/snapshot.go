@@ -29,6 +29,7 @@ type OpStats struct {
 	Outcomes   map[string]int64 `json:"outcomes"`          // of calls, without those that never happened
 	Streams    map[string]int64 `json:"streams,omitempty"` // of loops over rows
 	Errors     map[string]int64 `json:"errors"`            // failed calls and loops by class
+	Retries    map[string]int64 `json:"retries,omitempty"` // with WatchRetries, by outcome
 	Rows       int64            `json:"rows"`
 	Bytes      int64            `json:"bytes"`
 	Latency    Latency          `json:"latency"`
@@ -139,6 +140,7 @@ func (s OpStats) sub(prev OpStats) OpStats {
 	s.Count = rise(s.Count, prev.Count)
 	s.Rows, s.Bytes = rise(s.Rows, prev.Rows), rise(s.Bytes, prev.Bytes)
 	s.Outcomes, s.Streams, s.Errors = rises(s.Outcomes, prev.Outcomes), rises(s.Streams, prev.Streams), rises(s.Errors, prev.Errors)
+	s.Retries = rises(s.Retries, prev.Retries)
 	s.Latency, s.Stream, s.FirstBatch = s.Latency.sub(prev.Latency), s.Stream.sub(prev.Stream), s.FirstBatch.sub(prev.FirstBatch)
 	return s
 }

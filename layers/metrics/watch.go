@@ -41,10 +41,18 @@ type Drift struct {
 	Stale   int64 `json:"stale"`   // registered from an older state of the store
 }
 
-// source is a function that tells the numbers of something.
+// source is a function that tells the numbers of something, which has a name
+// where there may be several.
 type source[T any] struct {
 	name string
 	get  func() T
+}
+
+func (s source[T]) labels() []string {
+	if s.name == "" {
+		return nil
+	}
+	return []string{s.name}
 }
 
 // watch is a collector over sources, of all layers on one registry.
@@ -73,7 +81,7 @@ func (w *watch[T]) add(owner *Metrics, base []string, sources []source[T]) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, s := range sources {
-		w.sources = append(w.sources, watchedSource[T]{owner: owner, labels: with(base, s.name), get: s.get})
+		w.sources = append(w.sources, watchedSource[T]{owner: owner, labels: with(base, s.labels()...), get: s.get})
 	}
 }
 

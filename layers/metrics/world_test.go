@@ -145,6 +145,12 @@ func everything(reg prometheus.Registerer) []*metrics.Metrics {
 	return []*metrics.Metrics{
 		metrics.New(reg, metrics.Store("dev"), metrics.Clock(ticking()), metrics.PerFeature(2),
 			metrics.WatchCache("rows", cache),
+			metrics.WatchRetries(func() metrics.RetryStats {
+				return metrics.RetryStats{
+					Repeated: map[core.Op]int64{core.OpRead: 5, core.OpWrite: 2}, Recovered: map[core.Op]int64{core.OpRead: 3},
+					GaveUp: map[core.Op]int64{core.OpWrite: 1}, Refused: map[core.Op]int64{core.OpStat: 4},
+				}
+			}),
 			metrics.WatchDrift("files", func() metrics.Drift { return metrics.Drift{Missing: 1, Extra: 2, Counts: 3, Stale: 4} })),
 		metrics.New(reg, metrics.Store("dev"), metrics.Clock(ticking()), metrics.Probe("duckdb"), metrics.PerFeature(2)),
 	}

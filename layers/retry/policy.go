@@ -16,10 +16,11 @@ import (
 // policy runs operations under the options.
 type policy struct {
 	o       options
+	counts  *counts
 	breaker circuitbreaker.CircuitBreaker[struct{}] // nil without the option
 }
 
-func newPolicy(o options) *policy { return &policy{o: o, breaker: o.breaker()} }
+func newPolicy(o options, c *counts) *policy { return &policy{o: o, counts: c, breaker: o.breaker()} }
 
 // final marks an error that another attempt cannot mend, though it is one of
 // availability: part of the answer was handed out, or rows cannot be replayed.
@@ -38,6 +39,7 @@ func (p *policy) run(ctx context.Context, op core.Op, key core.FeatureKey, f fun
 		return core.WrapError(op, key, Name, err)
 	}
 	var last error
+	attempts, again := 0, 0
 	retries := retrypolicy.NewBuilder[struct{}]().
 		HandleIf(func(_ struct{}, err error) bool {
 			var f final
@@ -49,6 +51,8 @@ func (p *policy) run(ctx context.Context, op core.Op, key core.FeatureKey, f fun
 		WithJitterFactor(0.5).
 		ReturnLastFailure().
 		OnRetryScheduled(func(e failsafe.ExecutionScheduledEvent[struct{}]) {
+			again++
+			p.counts[repeated][op].Add(1)
 			if p.o.onRetry != nil {
 				p.o.onRetry(Event{Op: op, Key: key, Attempt: e.Attempts(), Err: e.LastError()})
 			}
@@ -59,9 +63,11 @@ func (p *policy) run(ctx context.Context, op core.Op, key core.FeatureKey, f fun
 		policies = append(policies, p.breaker)
 	}
 	err := failsafe.With(policies...).WithContext(ctx).Run(func() error {
+		attempts++
 		last = f(ctx)
 		return last
 	})
+	p.counts.ended(op, attempts, again, err)
 	return p.explain(ctx, op, key, err, last)
 }
 

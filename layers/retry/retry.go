@@ -31,7 +31,10 @@ const (
 )
 
 // Retry is the layer. It may wrap several stores; each gets a breaker of its own.
-type Retry struct{ o options }
+type Retry struct {
+	o      options
+	counts counts
+}
 
 var _ core.Layer = (*Retry)(nil)
 
@@ -59,7 +62,7 @@ func (r *Retry) Wrap(next core.Store) (core.Store, error) {
 	if err := r.o.check(); err != nil {
 		return nil, err
 	}
-	return &store{next: next, policy: newPolicy(r.o)}, nil
+	return &store{next: next, policy: newPolicy(r.o, &r.counts)}, nil
 }
 
 // Option sets a choice of New. Options commute.
