@@ -7,6 +7,9 @@ require (
 	github.com/bmatcuk/doublestar/v4 v4.10.4
 	github.com/metaxy-go/metaxy v0.0.0
 	github.com/metaxy-go/metaxy/backends/duckdb v0.0.0
+	github.com/metaxy-go/metaxy/layers/catalog/sqlite v0.0.0
+	github.com/metaxy-go/metaxy/layers/crypto/kms v0.0.0
+	github.com/metaxy-go/metaxy/layers/rbac/sqlpolicy v0.0.0
 	github.com/metaxy-go/metaxy/rowio v0.0.0
 	github.com/pelletier/go-toml/v2 v2.4.3
 	github.com/rogpeppe/go-internal v1.16.0
@@ -68,5 +71,8 @@ require (
 replace (
 	github.com/metaxy-go/metaxy => ../..
 	github.com/metaxy-go/metaxy/backends/duckdb => ../../backends/duckdb
+	github.com/metaxy-go/metaxy/layers/catalog/sqlite => ../../layers/catalog/sqlite
+	github.com/metaxy-go/metaxy/layers/crypto/kms => ../../layers/crypto/kms
+	github.com/metaxy-go/metaxy/layers/rbac/sqlpolicy => ../../layers/rbac/sqlpolicy
 	github.com/metaxy-go/metaxy/rowio => ../../rowio
 )

@@ -72,11 +72,11 @@ func expectationHeader(header []string) (at [len(expectationColumns)]int, err er
 			return at, invalidf("column %q is there twice", clip(header[i]))
 		}
 		if !slices.Contains(expectationColumns[:], header[i]) {
-			near := ""
-			if n, ok := expr.Nearest(header[i], expectationColumns[:]); ok {
-				near = fmt.Sprintf("; did you mean %q?", n)
+			if near, ok := expr.Nearest(header[i], expectationColumns[:]); ok {
+				return at, invalidf("unknown column %q; did you mean %q?", clip(header[i]), near)
 			}
-			return at, invalidf("unknown column %q%s", clip(header[i]), near)
+			// What stands there is not shown: this may be no table at all.
+			return at, invalidf("column %d is none of %s", i+1, strings.Join(expectationColumns[:], ", "))
 		}
 	}
 	for i, name := range expectationColumns {

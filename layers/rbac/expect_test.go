@@ -72,6 +72,7 @@ func TestExpectationMistakes(t *testing.T) {
 		"":                                  "begins with the names",
 		"identity,op,feature\n":             `line 1: invalid: there is no column "expect"`,
 		"identity,op,featur,expect\n":       `unknown column "featur"; did you mean "feature"?`,
+		"secret\n":                          "line 1: invalid: column 1 is none of identity, op,",
 		"identity,op,feature,expect,op\n":   "twice",
 		"H\nann,read,video/raw,allow":       "line 2: invalid: identity",
 		"H\nuser:a,reed,video/raw,allow":    `did you mean "read"?`,

@@ -168,6 +168,8 @@ func ParseRule(line string) (Rule, error) {
 // Check reports what is wrong with a rule; it matches core.ErrInvalid.
 func (r Rule) Check() error {
 	switch n := r.kind.width(); {
+	case n < 0 && len(r.kind) > 3:
+		return invalidf("a rule begins with its kind: p, p2, p3 or g") // this may be no policy at all: nothing of it is shown
 	case n < 0:
 		return invalidf("a rule of kind %q: want p, p2, p3 or g", string(r.kind))
 	case n != len(r.fields):

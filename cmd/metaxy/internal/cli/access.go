@@ -2,7 +2,7 @@ package cli
 
 import (
 	"context"
-	"errors"
+	"net/url"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -23,14 +23,15 @@ func (a *app) accessCommand() *cobra.Command {
 			Use:   "access",
 			Short: "Who may do what: grant, revoke, ask, test the policy",
 			Long: `Work with the policy of a store whose configuration has an rbac table, or with the
-file that --policy names.
+file or database that --policy names.
 
 Names begin with user:, service:, group: or role:. In a feature pattern "*" is one
 part of a key and "**", at the end, one or more.
 
 Changes of a store's policy are made by whoever METAXY_TOKEN (or --token) stands
 for, who must be allowed "admin", and are recorded in the audit trail. With
---policy whoever may write the file may change it, and nothing is recorded.`,
+--policy whoever may write the file may change it, and nothing is recorded: the
+first administrator is made so.`,
 			Example: `  metaxy access grant role:analyst 'video/**' read resolve
   metaxy access grant user:ann role:analyst
   metaxy access can user:ann read video/raw
@@ -39,18 +40,39 @@ for, who must be allowed "admin", and are recorded in the audit trail. With
 		a.grantCommand(p), a.revokeCommand(p), a.whoCommand(p), a.canCommand(p), a.rolesCommand(p), a.rulesCommand(p), a.lintCommand(p),
 		a.expectCommand(p), a.tokenCommand(),
 	)
-	cmd.PersistentFlags().StringVar(&p.file, "policy", "", "policy file (default: that of the store's rbac table)")
+	cmd.PersistentFlags().StringVar(&p.file, "policy", "", "policy file, or a URL such as sqlite://policy.db (default: that of the store's rbac table)")
 	return cmd
+}
+
+// named opens the policy that the flag names: a file, or a database's URL.
+func (p *policing) named(ctx context.Context) (policy *rbac.Policy, done func() error, err error) {
+	if !strings.Contains(p.file, "://") {
+		policy, err = rbac.OpenPolicy(p.file)
+		return policy, func() error { return nil }, atFile(p.file, err)
+	}
+	if u, err := url.Parse(p.file); err != nil {
+		return nil, nil, usagef("--policy: that is no URL")
+	} else if _, has := u.User.Password(); has {
+		return nil, nil, usagef("--policy: the URL holds a password: PGPASSWORD or a .pgpass file say it unseen")
+	}
+	rules, err := openPolicy(ctx, p.file)
+	if err != nil {
+		return nil, nil, err
+	}
+	if policy, err = rbac.NewPolicy(rules); err != nil {
+		return nil, nil, and(err, rules.Close())
+	}
+	return policy, rules.Close, nil
 }
 
 // with runs f with the policy open, for questions.
 func (p *policing) with(ctx context.Context, a *app, do func(*rbac.Policy) error) error {
 	if p.file != "" {
-		policy, err := rbac.OpenPolicy(p.file)
+		policy, done, err := p.named(ctx)
 		if err != nil {
-			return atFile(p.file, err)
+			return err
 		}
-		return do(policy)
+		return and(do(policy), done())
 	}
 	cfg, err := a.config()
 	if err != nil {
@@ -60,19 +82,18 @@ func (p *policing) with(ctx context.Context, a *app, do func(*rbac.Policy) error
 	if err != nil {
 		return orFlag(err, "--policy FILE")
 	}
-	return errors.Join(do(policy), done())
+	return and(do(policy), done())
 }
 
 // change adds or removes rules.
 func (p *policing) change(cmd *cobra.Command, a *app, grant bool, rules []rbac.Rule) error {
 	if p.file != "" {
-		policy, err := rbac.OpenPolicy(p.file)
-		if err == nil && grant {
-			err = policy.Add(rules...)
-		} else if err == nil {
-			err = policy.Remove(rules...)
-		}
-		return atFile(p.file, err)
+		return p.with(cmd.Context(), a, func(policy *rbac.Policy) error {
+			if grant {
+				return atFile(p.file, policy.Add(rules...))
+			}
+			return atFile(p.file, policy.Remove(rules...))
+		})
 	}
 	cfg, err := a.config()
 	if err != nil {
@@ -87,7 +108,7 @@ func (p *policing) change(cmd *cobra.Command, a *app, grant bool, rules []rbac.R
 	} else if err == nil {
 		err = access.RBAC.Revoke(cmd.Context(), rules...)
 	}
-	return errors.Join(err, access.Close())
+	return and(err, access.Close())
 }
 
 // person reads an identity of the command line, with its groups.

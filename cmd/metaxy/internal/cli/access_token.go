@@ -118,8 +118,8 @@ func (a *app) tokenRevokeCommand(f *tokenFile) *cobra.Command {
 	return &cobra.Command{
 		Use:   "revoke ID…",
 		Short: "Forget tokens, so that they stand for nobody",
-		Long: `Forget tokens, so that they stand for nobody. A process that has the file open may
-know them until it opens it again.`,
+		Long: `Forget tokens, so that they stand for nobody. A store that was opened from a
+configuration sees it with the next call.`,
 		Example: `  metaxy access token revoke 3f2a9c01d4e5b677`,
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {

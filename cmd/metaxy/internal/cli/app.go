@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/metaxy-go/metaxy/backends/duckdb"
 	"github.com/metaxy-go/metaxy/compose/config"
 	"github.com/metaxy-go/metaxy/compose/featurefile"
 	"github.com/metaxy-go/metaxy/core"
@@ -68,11 +67,6 @@ func (a *app) config() (*config.Config, error) {
 	}
 	a.cfg, err = config.Load(path)
 	return a.cfg, err
-}
-
-// registry has the backends of this program.
-func registry() *config.Registry {
-	return config.NewRegistry(config.FileBackend(duckdb.Scheme, duckdb.OpenURL))
 }
 
 // open opens the store that the flags name, once, and puts who runs the command

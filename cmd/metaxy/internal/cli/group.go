@@ -49,3 +49,11 @@ func orFlag(err error, flag string) error {
 	}
 	return err
 }
+
+// and adds what went wrong at the end. Without that err stays itself.
+func and(err, end error) error {
+	if end == nil {
+		return err
+	}
+	return errors.Join(err, end)
+}

@@ -24,6 +24,7 @@ type health struct {
 	local   bool
 	timeout time.Duration
 	open    func(context.Context) (*compose.Stack, error)
+	as      func(context.Context) (context.Context, error) // who asks; nil: nobody
 	note    func(format string, args ...any)
 
 	opening locks.Mutex // held while the store is opened
@@ -78,6 +79,11 @@ func (h *health) ask(ctx context.Context) error {
 	}
 	if s == nil {
 		return errEnded
+	}
+	if h.as != nil {
+		if ctx, err = h.as(ctx); err != nil {
+			return err
+		}
 	}
 	_, err = s.Stat(ctx, core.StatRequest{Key: healthKey, Local: h.local})
 	if errors.Is(err, core.ErrFeatureNotFound) {

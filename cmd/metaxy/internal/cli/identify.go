@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -12,32 +13,40 @@ import (
 const tokenVariable = "METAXY_TOKEN"
 
 // identify finds out by their token who runs the command, and puts them into the
-// command's context. A store that asks nobody who they are needs none; one that
-// does refuses calls without.
+// command's context.
 func (a *app) identify(cmd *cobra.Command, by identity.Authenticator) error {
 	if _, known := identity.From(cmd.Context()); known {
 		return nil
 	}
+	if by == nil && a.token.ref != "" {
+		return usagef("--token: the store asks nobody who they are, or its rbac table names no source of identities")
+	}
+	ctx, err := a.identified(cmd.Context(), by)
+	if err == nil {
+		cmd.SetContext(ctx)
+	}
+	return err
+}
+
+// identified gives a context with whoever the token stands for. A store that
+// asks nobody who they are needs none; one that does refuses calls without.
+func (a *app) identified(ctx context.Context, by identity.Authenticator) (context.Context, error) {
 	if by == nil {
-		if a.token.ref != "" {
-			return usagef("--token: the store asks nobody who they are, or its rbac table names no source of identities")
-		}
-		return nil
+		return ctx, nil
 	}
 	text := os.Getenv(tokenVariable)
 	if a.token.ref != "" {
 		var err error
 		if text, err = a.token.reveal(); err != nil {
-			return err
+			return ctx, err
 		}
 	}
 	if text == "" {
-		return nil
+		return ctx, nil
 	}
-	id, err := by.Authenticate(cmd.Context(), identity.Credentials{Bearer: text})
+	id, err := by.Authenticate(ctx, identity.Credentials{Bearer: text})
 	if err != nil {
-		return err
+		return ctx, err
 	}
-	cmd.SetContext(identity.With(cmd.Context(), id))
-	return nil
+	return identity.With(ctx, id), nil
 }

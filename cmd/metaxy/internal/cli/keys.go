@@ -92,7 +92,7 @@ func (k *keyring) open(ctx context.Context, a *app) (config.Keys, *keys.File, er
 	}
 	f, err := at.Open(ctx)
 	if err != nil {
-		return at, nil, errors.Join(atFile(at.Path, err), at.Close())
+		return at, nil, and(atFile(at.Path, err), at.Close())
 	}
 	return at, f, nil
 }
@@ -103,7 +103,7 @@ func (k *keyring) with(ctx context.Context, a *app, do func(config.Keys, *keys.F
 	if err != nil {
 		return err
 	}
-	return errors.Join(do(at, f), at.Close())
+	return and(do(at, f), at.Close())
 }
 
 // atFile adds the file to an error that does not name it.

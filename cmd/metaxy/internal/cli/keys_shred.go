@@ -23,7 +23,7 @@ reads as null for everybody, in every commit and every copy of the store, and
 nothing can be written for the subject any more. Nothing brings it back but a
 backup of the file of subjects: see that there is none left.
 
-A process that has the store open may keep the secret in memory: restart it.
+Processes that have the store open see it at their next use of the file.
 
 With --keyset, --subjects names the file of subjects; what becomes unreadable
 is then not counted.`,

@@ -61,6 +61,10 @@ func (a *app) serve(ctx context.Context, address string, timeout time.Duration) 
 	if err != nil {
 		return err
 	}
+	by, err := cfg.Authenticator(name)
+	if err != nil && !errors.Is(err, core.ErrUnsupported) {
+		return err
+	}
 	reg := metrics.NewRegistry()
 	h := &health{name: name, local: a.local, timeout: timeout, note: a.note, open: func(ctx context.Context) (*compose.Stack, error) {
 		s, err := cfg.Open(ctx, registry().With(config.Metrics(reg)), name)
@@ -69,6 +73,9 @@ func (a *app) serve(ctx context.Context, address string, timeout time.Duration) 
 		}
 		return counted(s, name, func() core.Layer { return metrics.New(reg, metrics.Store(name)) })
 	}}
+	if by != nil {
+		h.as = func(ctx context.Context) (context.Context, error) { return a.identified(ctx, by) }
+	}
 	// What is wrong with the configuration is said now; what is only down may
 	// come back.
 	if err := h.first(ctx); errors.Is(err, core.ErrInvalid) || ctx.Err() != nil {
