@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/metaxy-go/metaxy/core"
+	"github.com/metaxy-go/metaxy/layers/catalog"
 	"github.com/metaxy-go/metaxy/layers/crypto"
 	"github.com/metaxy-go/metaxy/layers/rbac"
 	"github.com/metaxy-go/metaxy/layers/rbac/identity"
@@ -13,8 +14,9 @@ import (
 
 // Reencrypt is crypto.Crypto's over the store below the layer. Where the store
 // has an access layer, which is above it, the identity in ctx must be allowed
-// rbac.ActionAdmin on the feature, and decision and outcome are recorded. A store
-// without the table crypto is core.ErrUnsupported.
+// rbac.ActionAdmin on the feature, and decision and outcome are recorded. A
+// catalog, which is above it too, is told of the new commits. A store without
+// the table crypto is core.ErrUnsupported.
 func (o *Opened) Reencrypt(ctx context.Context, plan *core.Plan, batchRows int, progress func(done, total int64)) (r crypto.ReencryptReport, err error) {
 	if plan == nil {
 		return r, errNoPlan
@@ -23,8 +25,28 @@ func (o *Opened) Reencrypt(ctx context.Context, plan *core.Plan, batchRows int, 
 		r, err = o.Crypto.Reencrypt(ctx, below, plan, batchRows, progress)
 		return r.Rewritten, err
 	})
+	if r.Commits > 0 {
+		err = firstOf(err, o.register(ctx, plan.Key()))
+	}
 	return r, err
 }
+
+// register tells the catalog of commits that did not come through it, also when
+// the call that made them was stopped.
+func (o *Opened) register(ctx context.Context, key core.FeatureKey) error {
+	if o.Catalog == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), mostRegister)
+	defer cancel()
+	if _, err := o.Catalog.Reconcile(ctx, catalog.Job{Prefix: string(key)}); err != nil {
+		return fmt.Errorf("the rows are written, but the catalog is behind: %w", err)
+	}
+	return nil
+}
+
+// mostRegister bounds how long a catalog may take.
+const mostRegister = time.Minute
 
 // OldKeys reports what Reencrypt would do, under the same conditions.
 func (o *Opened) OldKeys(ctx context.Context, plan *core.Plan) (r crypto.ReencryptReport, err error) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/metaxy-go/metaxy/compose/config"
 	"github.com/metaxy-go/metaxy/core"
+	"github.com/metaxy-go/metaxy/layers/catalog"
 	"github.com/metaxy-go/metaxy/layers/crypto/keys"
 	"github.com/metaxy-go/metaxy/layers/rbac"
 	"github.com/metaxy-go/metaxy/layers/rbac/audit"
@@ -110,6 +111,34 @@ func TestReencryptIsGoverned(t *testing.T) {
 		"write decision -1 allow;write outcome 3 allowok;read decision -1 allow;read outcome -1 allowok"
 	if strings.Join(got, ";") != want {
 		t.Errorf("got  %s\nwant %s", strings.Join(got, ";"), want)
+	}
+}
+
+// A catalog above the crypto layer knows the commits of an encryption anew.
+func TestReencryptIsRegistered(t *testing.T) {
+	w := newWorld(t)
+	o := w.open(document(someColumns)+"[stores.prod.catalog]\nurl = \"memory://\"\ntrust = \"every-writer\"\n", "prod")
+	if err := w.some(w.as("service:nightly"), o.Stack); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.Keys.Rotate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	eve := w.as("user:eve")
+	if r, err := o.Reencrypt(eve, w.plan(), 1, nil); err != nil || r.Commits != 3 {
+		t.Fatalf("%+v %v", r, err)
+	}
+	below, err := w.kept.Stat(t.Context(), core.StatRequest{Key: people})
+	if err != nil {
+		t.Fatal(err)
+	}
+	told, err := o.Stack.Stat(eve, core.StatRequest{Key: people})
+	if err != nil || told.Generation != below.Generation || below.Generation != 4 {
+		t.Errorf("the catalog says %d, the store %d, %v", told.Generation, below.Generation, err)
+	}
+	report, err := o.Catalog.Verify(t.Context(), catalog.Job{Sample: 1})
+	if err != nil || len(report.Findings) != 0 {
+		t.Errorf("%+v %v", report, err)
 	}
 }
 

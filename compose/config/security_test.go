@@ -273,7 +273,7 @@ crypto  = false
 rbac    = { audit = false, tokens = false }
 `
 	o := w.open(doc, "prod")
-	if o.Trail == nil || o.Access == nil || o.Authenticator == nil || layersOf(o.Stack) != "rbac access 10 rules, audit\n"+"crypto crypto city\n" {
+	if o.Trail == nil || o.Access == nil || o.Authenticator == nil || strings.Join(strings.Split(layersOf(o.Stack), "\n"), ";") != "rbac access 10 rules, audit;crypto crypto city;" {
 		t.Errorf("%+v\n%s", o, layersOf(o.Stack))
 	}
 	free := w.open(doc, "free")

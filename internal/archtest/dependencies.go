@@ -39,7 +39,7 @@ var owners = map[string][]string{
 	"go.opentelemetry.io":                {"layers/tracing", "compose/config", "examples", "bench", tests},
 	"github.com/casbin/casbin/v2":        {"layers/rbac", "compose/config", tests},
 	"github.com/coreos/go-oidc/v3":       {"layers/rbac/identity"},
-	"github.com/golang-jwt/jwt/v5":       {"layers/rbac/identity"},
+	"github.com/golang-jwt/jwt/v5":       {"layers/rbac/identity", tests},
 	"golang.org/x/crypto":                {"layers/rbac/identity", "layers/crypto"},
 	"github.com/tink-crypto":             {"layers/crypto", tests},
 	"github.com/aws":                     {"layers/crypto/kms"}, // and Google and Vault: key services
