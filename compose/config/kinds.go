@@ -60,7 +60,7 @@ func retryKind() LayerKind {
 			{Name: "breaker_pause", Kind: Duration, Positive: true, Default: "30s", Doc: "how long it is left alone then"},
 			{Name: "hedge", Kind: Duration, Doc: "read a second time when the first batch has not come after this, and take the faster (`0s`: never)"},
 		},
-		Make: func(v Values, _ Env) (core.Layer, error) {
+		Make: func(v Values, env Env) (core.Layer, error) {
 			opts := []retry.Option{
 				retry.Attempts(int(v.Number("attempts"))), retry.Backoff(v.Duration("backoff_first"), v.Duration("backoff_most")),
 				retry.Timeout(v.Duration("timeout")), retry.Hedge(v.Duration("hedge")),
@@ -71,7 +71,9 @@ func retryKind() LayerKind {
 			case v.Written("breaker_pause") && !v.Written("breaker_failures"):
 				return nil, textError("breaker_pause without breaker_failures")
 			}
-			return checked(retry.New(opts...))
+			layer := retry.New(opts...)
+			env.WatchRetries(func() metrics.RetryStats { return metrics.RetryStats(layer.Stats()) })
+			return checked(layer)
 		},
 	}
 }
@@ -88,12 +90,15 @@ func checked(l core.Layer) (core.Layer, error) {
 func metricsKind() LayerKind {
 	return LayerKind{
 		Table: "metrics", late: true,
-		Doc:  "counts and times operations for Prometheus, and watches the store's cache and the drift of its catalog",
+		Doc:  "counts and times operations for Prometheus, and watches the store's cache, its retries and the drift of its catalog",
 		Keys: metricsKeys(),
 		Make: func(v Values, env Env) (core.Layer, error) {
 			opts := metricsOptions(v, env)
 			for _, c := range *env.caches {
 				opts = append(opts, metrics.WatchCache(c.name, c.stats))
+			}
+			for _, stats := range *env.tries {
+				opts = append(opts, metrics.WatchRetries(stats))
 			}
 			if env.own != nil && env.own.catalog != nil {
 				keeper := env.own.catalog

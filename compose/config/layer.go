@@ -95,6 +95,7 @@ type Env struct {
 	Drawing bool
 
 	caches *[]namedCache
+	tries  *[]func() metrics.RetryStats
 	undo   *[]func() // of what the layers did, when the stack is not opened after all
 	own    *assembly
 }
@@ -109,6 +110,13 @@ type namedCache struct {
 func (e Env) Watch(name string, stats func() metrics.CacheStats) {
 	if e.caches != nil {
 		*e.caches = append(*e.caches, namedCache{name, stats})
+	}
+}
+
+// WatchRetries shows the same layer the numbers of a layer that tries again.
+func (e Env) WatchRetries(stats func() metrics.RetryStats) {
+	if e.tries != nil {
+		*e.tries = append(*e.tries, stats)
 	}
 }
 

@@ -126,7 +126,7 @@ func (b *builder) stack(ctx context.Context, t *storeTable, own *assembly) (*com
 func (b *builder) env(t *storeTable, own *assembly) Env {
 	return Env{
 		Store: t.name, Backend: t.scheme(), Dir: b.c.Dir, Logger: b.reg.logger, Metrics: b.reg.metrics, Tracer: b.reg.tracer,
-		Traced: t.has("tracing"), Drawing: b.draw, caches: &[]namedCache{}, undo: &b.undo, own: own,
+		Traced: t.has("tracing"), Drawing: b.draw, caches: &[]namedCache{}, tries: &[]func() metrics.RetryStats{}, undo: &b.undo, own: own,
 	}
 }
 

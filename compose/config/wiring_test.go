@@ -48,6 +48,7 @@ func TestMetricsAndSpansOfTheProgram(t *testing.T) {
 	for _, want := range []string{
 		"metaxy_operations_total store=dev", "metaxy_operations_total store=prod", "metaxy_backend_operations_total backend=memory",
 		"metaxy_cache_misses_total cache=rows", "metaxy_cache_misses_total store=dev", "metaxy_cache_misses_total store=prod",
+		"metaxy_retries_total store=dev", "metaxy_retries_total outcome=gave_up",
 	} {
 		if !got[want] {
 			t.Errorf("no series %s", want)
@@ -79,7 +80,7 @@ func TestOneRegistryManyStacks(t *testing.T) {
 // may try again and again.
 func TestFailedOpenWatchesNothing(t *testing.T) {
 	reg := prometheus.NewPedanticRegistry()
-	c := parse(t, "[stores.dev]\nbackend = \"x://\"\nfallback = \"prod\"\n[stores.prod]\nbackend = \"memory://\"\nmetrics = true\ncache = true\n")
+	c := parse(t, "[stores.dev]\nbackend = \"x://\"\nfallback = \"prod\"\n[stores.prod]\nbackend = \"memory://\"\nmetrics = true\ncache = true\nretry = true\n")
 	down := config.Backend("x", func(context.Context, string) (core.Store, error) { return nil, core.ErrUnavailable })
 	if _, err := c.Open(t.Context(), config.NewRegistry(config.Metrics(reg), down), "dev"); !errors.Is(err, core.ErrUnavailable) {
 		t.Fatal(err)
@@ -89,7 +90,7 @@ func TestFailedOpenWatchesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, f := range families {
-		if strings.HasPrefix(f.GetName(), "metaxy_cache_") {
+		if strings.HasPrefix(f.GetName(), "metaxy_cache_") || strings.HasPrefix(f.GetName(), "metaxy_retries_") {
 			t.Error(f.GetName(), "is still watched")
 		}
 	}
