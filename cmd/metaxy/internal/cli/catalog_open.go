@@ -1,0 +1,73 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/metaxy-go/metaxy/compose/config"
+	"github.com/metaxy-go/metaxy/core"
+	"github.com/metaxy-go/metaxy/layers/catalog"
+	"github.com/metaxy-go/metaxy/layers/catalog/sqlite"
+)
+
+// catalogs are those that this program can open.
+func catalogs() []config.RegistryOption {
+	return []config.RegistryOption{
+		config.FileCatalog("sqlite", func(ctx context.Context, url string) (catalog.Catalog, error) {
+			path, mode, err := sqliteCatalog(url)
+			if err != nil {
+				return nil, err
+			}
+			return sqlite.Open(ctx, path, sqlite.Keep(mode))
+		}),
+	}
+}
+
+// sqliteCatalog takes the path and the mode out of a URL such as
+// sqlite://catalog.db?keep=filter.
+func sqliteCatalog(url string) (path string, mode catalog.Mode, err error) {
+	path, query, _ := strings.Cut(strings.TrimPrefix(url, "sqlite://"), "?")
+	if path == "" {
+		return "", 0, fmt.Errorf("%w: the catalog's URL names no file: write sqlite://catalog.db", core.ErrInvalid)
+	}
+	if mode, err = keeping(query); err != nil {
+		return "", 0, err
+	}
+	return path, mode, nil
+}
+
+// keeping reads how versions are kept: keep=exact, filter or counts.
+func keeping(query string) (catalog.Mode, error) {
+	modes := map[string]catalog.Mode{"": catalog.Exact, "keep=exact": catalog.Exact, "keep=filter": catalog.Filter, "keep=counts": catalog.Counts}
+	mode, ok := modes[query]
+	if !ok {
+		return 0, fmt.Errorf("%w: the catalog's URL takes keep=exact, keep=filter or keep=counts", core.ErrInvalid)
+	}
+	return mode, nil
+}
+
+// setCatalogAside renames the file of a damaged catalog.
+func (a *app) setCatalogAside() error {
+	cfg, err := a.config()
+	if err != nil {
+		return err
+	}
+	url, err := cfg.CatalogURL(a.storeName, registry())
+	if err != nil {
+		return err
+	}
+	if !strings.HasPrefix(url, "sqlite://") {
+		return usagef("--set-aside is for catalogs in SQLite")
+	}
+	path, _, err := sqliteCatalog(url)
+	if err != nil {
+		return err
+	}
+	to, err := sqlite.SetAside(path)
+	if err != nil {
+		return err
+	}
+	a.say("the old catalog is %s", to)
+	return nil
+}
