@@ -2,6 +2,7 @@ package rbac_test
 
 import (
 	"context"
+	_ "embed"
 	"strings"
 	"sync"
 	"testing"
@@ -12,27 +13,10 @@ import (
 	"github.com/metaxy-go/metaxy/storetest"
 )
 
-const teamPolicy = `
-# who may do what on the features of the fixtures
-p, role:admin, **, *, allow
-p, role:reader, **, read, allow
-p, role:reader, **, resolve, allow
-p, role:reader, **, list, allow
-p, role:reader, **, stat, allow
-p, role:writer, **, write, allow
-p, role:writer, video/*, stat, allow
-p, role:lister, label/**, list, allow
-p, role:lister, label/**, stat, allow
-p, role:barred, **, *, allow
-p, role:barred, video/**, *, deny
-p2, role:reader, video/*, path, hide
-p2, role:reader, video/*, secret*, hide
-g, user:admin, role:admin
-g, user:reader, role:reader
-g, user:writer, role:writer
-g, user:lister, role:lister
-g, user:barred, role:barred
-`
+// teamPolicy is who may do what on the features of the fixtures.
+//
+//go:embed testdata/team.csv
+var teamPolicy string
 
 func as(ctx context.Context, role string) context.Context {
 	return identity.With(ctx, identity.Identity{Name: identity.User + ":" + role})

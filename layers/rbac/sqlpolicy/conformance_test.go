@@ -3,6 +3,7 @@ package sqlpolicy_test
 import (
 	"context"
 	"errors"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -18,28 +19,6 @@ import (
 	"github.com/metaxy-go/metaxy/storetest"
 )
 
-// team is who may do what on the features of the fixtures.
-const team = `
-p, role:admin, **, *, allow
-p, role:reader, **, read, allow
-p, role:reader, **, resolve, allow
-p, role:reader, **, list, allow
-p, role:reader, **, stat, allow
-p, role:writer, **, write, allow
-p, role:writer, video/*, stat, allow
-p, role:lister, label/**, list, allow
-p, role:lister, label/**, stat, allow
-p, role:barred, **, *, allow
-p, role:barred, video/**, *, deny
-p2, role:reader, video/*, path, hide
-p2, role:reader, video/*, secret*, hide
-g, user:admin, role:admin
-g, user:reader, role:reader
-g, user:writer, role:writer
-g, user:lister, role:lister
-g, user:barred, role:barred
-`
-
 func rules(t testing.TB, text string) []rbac.Rule {
 	t.Helper()
 	p, err := rbac.ParsePolicy(text)
@@ -52,7 +31,9 @@ func rules(t testing.TB, text string) []rbac.Rule {
 func TestContract(t *testing.T) {
 	everywhere(t, func(t *testing.T, location string) {
 		a, p := open(t, location)
-		must(t, p.Add(rules(t, team)...))
+		team, err := os.ReadFile("../testdata/team.csv") // who may do what on the features of the fixtures
+		must(t, err)
+		must(t, p.Add(rules(t, string(team))...))
 		storetest.RunEnforcing(t, storetest.EnforcingConfig{
 			LayerConfig: storetest.LayerConfig{Layer: func(t testing.TB) core.Layer {
 				p, err := rbac.NewPolicy(a)

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -46,17 +45,11 @@ func (d database) pool(where string, o options) (*sql.DB, error) {
 			return nil, fmt.Errorf("%w: sqlpolicy: a malformed URL", core.ErrInvalid)
 		}
 		db := stdlib.OpenDB(*config)
-		db.SetMaxOpenConns(4)
-		db.SetConnMaxIdleTime(time.Minute)
-		return db, nil
-	}
-	path, err := filepath.Abs(where)
-	if err != nil {
-		return nil, fmt.Errorf("%w: sqlpolicy: %w", core.ErrUnavailable, err)
+		return limited(db), nil
 	}
 	if !o.readOnly {
 		// Who may do what is nobody else's to read or change.
-		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+		f, err := os.OpenFile(where, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 		if err == nil {
 			err = f.Close()
 		}
@@ -74,11 +67,18 @@ func (d database) pool(where string, o options) (*sql.DB, error) {
 	} else {
 		q.Set("mode", "rw")
 	}
-	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String())
+	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: where, RawQuery: q.Encode()}).String())
 	if err != nil {
 		return nil, fmt.Errorf("%w: sqlpolicy: %w", core.ErrUnavailable, err)
 	}
-	return db, nil
+	return limited(db), nil
+}
+
+// limited bounds what a policy takes of a server that serves others too.
+func limited(db *sql.DB) *sql.DB {
+	db.SetMaxOpenConns(4)
+	db.SetConnMaxIdleTime(time.Minute)
+	return db
 }
 
 // stateExists asks whether the tables are there. PostgreSQL is asked for a row,

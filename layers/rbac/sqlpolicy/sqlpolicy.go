@@ -24,6 +24,7 @@ package sqlpolicy
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -93,6 +94,12 @@ func Open(ctx context.Context, location string, opts ...Option) (*Adapter, error
 		where = location
 	case where == "" || strings.HasPrefix(where, ":memory:"):
 		return nil, fmt.Errorf("%w: sqlpolicy: sqlite:// and no file", core.ErrInvalid)
+	}
+	if kind == sqlite { // the current folder may change
+		var err error
+		if where, err = filepath.Abs(where); err != nil {
+			return nil, fmt.Errorf("%w: sqlpolicy: %w", core.ErrUnavailable, err)
+		}
 	}
 	opening, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
