@@ -9,7 +9,7 @@ import (
 	"net"
 	"net/url"
 	"strings"
-	"sync"
+	"sync/atomic"
 
 	"github.com/metaxy-go/metaxy/core"
 	"github.com/metaxy-go/metaxy/layers/rbac/identity"
@@ -78,12 +78,12 @@ type issuer struct {
 	url, audience string
 	opts          []identity.JWTOption
 
-	mu   sync.Mutex
-	open identity.Authenticator
+	busy chan struct{} // one caller asks, the others wait as long as they like
+	open atomic.Pointer[identity.JWT]
 }
 
 func newIssuer(v Values) (*issuer, error) {
-	i := &issuer{url: v.Text("issuer"), audience: v.Text("audience"), opts: []identity.JWTOption{
+	i := &issuer{url: v.Text("issuer"), audience: v.Text("audience"), busy: make(chan struct{}, 1), opts: []identity.JWTOption{
 		identity.SubjectClaim(v.Text("subject_claim")), identity.GroupsClaim(v.Text("groups_claim")), identity.Leeway(v.Duration("leeway")),
 	}}
 	if v.Flag("services") {
@@ -127,19 +127,26 @@ func (i *issuer) Authenticate(ctx context.Context, c identity.Credentials) (iden
 	return a.Authenticate(ctx, c)
 }
 
-// found asks the issuer for its keys' place, once it has answered never again.
-func (i *issuer) found(ctx context.Context) (identity.Authenticator, error) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if i.open != nil {
-		return i.open, nil
+// found asks the issuer where its keys are; once it has answered never again.
+func (i *issuer) found(ctx context.Context) (*identity.JWT, error) {
+	if a := i.open.Load(); a != nil {
+		return a, nil
+	}
+	select {
+	case i.busy <- struct{}{}:
+		defer func() { <-i.busy }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if a := i.open.Load(); a != nil {
+		return a, nil
 	}
 	// The keys are fetched later on, after this caller has gone.
 	a, err := identity.OIDC(context.WithoutCancel(ctx), i.url, i.audience, i.opts...)
 	if err != nil {
 		return nil, err
 	}
-	i.open = a
+	i.open.Store(a)
 	return a, nil
 }
 
