@@ -94,6 +94,9 @@ func bytesOf(arr arrow.Array) func(int) []byte {
 		return nil
 	}
 	width, d := t.Bytes(), arr.Data()
+	if d.Buffers()[1] == nil { // no rows, or nulls alone
+		return func(int) []byte { return nil }
+	}
 	raw := d.Buffers()[1].Bytes()[d.Offset()*width:]
 	return func(i int) []byte { return raw[i*width : (i+1)*width] }
 }
