@@ -26,10 +26,12 @@ var _ core.Store = (*store)(nil)
 // Write is core.Store's.
 func (s *store) Write(ctx context.Context, req core.WriteRequest) (core.Commit, error) {
 	c := Call{Op: core.OpWrite, Key: req.Key(), Tombstones: req.Tombstones}
-	commit, _, out := observe(ctx, s, c,
-		func(ctx context.Context) (core.Commit, error) { return s.next.Write(ctx, req) },
-		func(o Outcome, commit core.Commit) Outcome { o.Commit = commit; return o })
-	return commit, out.Err
+	var out Outcome
+	s.observe(ctx, c, &out, func(ctx context.Context) (err error) {
+		out.Commit, err = s.next.Write(ctx, req)
+		return err
+	})
+	return out.Commit, out.Err
 }
 
 // Read is core.Store's.
@@ -38,8 +40,12 @@ func (s *store) Read(ctx context.Context, req core.ReadRequest) (core.Rows, erro
 		Op: core.OpRead, Key: req.Key, Columns: len(req.Columns), Filter: FilterOf(req.Filter),
 		History: req.History, AsOf: !req.AsOf.IsZero(), Local: req.Local,
 	}
-	rows, inner, out := observe(ctx, s, c,
-		func(ctx context.Context) (core.Rows, error) { return s.next.Read(ctx, req) }, nil)
+	var out Outcome
+	var rows core.Rows
+	inner := s.observe(ctx, c, &out, func(ctx context.Context) (err error) {
+		rows, err = s.next.Read(ctx, req)
+		return err
+	})
 	if out.Err != nil {
 		return core.Rows{}, out.Err
 	}
@@ -49,9 +55,13 @@ func (s *store) Read(ctx context.Context, req core.ReadRequest) (core.Rows, erro
 // Resolve is core.Store's.
 func (s *store) Resolve(ctx context.Context, req core.ResolveRequest) (core.Increment, error) {
 	c := Call{Op: core.OpResolve, Key: req.Key(), Columns: len(req.Columns), Filter: FilterOf(req.Filter), Local: req.Local}
-	inc, inner, out := observe(ctx, s, c,
-		func(ctx context.Context) (core.Increment, error) { return s.next.Resolve(ctx, req) },
-		func(o Outcome, inc core.Increment) Outcome { o.Stats = inc.Stats; return o })
+	var out Outcome
+	var inc core.Increment
+	inner := s.observe(ctx, c, &out, func(ctx context.Context) (err error) {
+		inc, err = s.next.Resolve(ctx, req)
+		out.Stats = inc.Stats
+		return err
+	})
 	if out.Err != nil {
 		return core.Increment{}, out.Err
 	}
@@ -77,22 +87,23 @@ func (s *store) List(ctx context.Context, req core.ListRequest) iter.Seq2[core.I
 // Stat is core.Store's.
 func (s *store) Stat(ctx context.Context, req core.StatRequest) (core.Info, error) {
 	c := Call{Op: core.OpStat, Key: req.Key, Local: req.Local}
-	info, _, out := observe(ctx, s, c,
-		func(ctx context.Context) (core.Info, error) { return s.next.Stat(ctx, req) }, tellInfo)
-	return info, out.Err
+	var out Outcome
+	s.observe(ctx, c, &out, func(ctx context.Context) (err error) {
+		out.Info, err = s.next.Stat(ctx, req)
+		return err
+	})
+	return out.Info, out.Err
 }
 
 // Evolve is core.Store's.
 func (s *store) Evolve(ctx context.Context, req core.EvolveRequest) (core.Info, error) {
 	c := Call{Op: core.OpEvolve, Key: req.Key}
-	info, _, out := observe(ctx, s, c,
-		func(ctx context.Context) (core.Info, error) { return s.next.Evolve(ctx, req) }, tellInfo)
-	return info, out.Err
-}
-
-func tellInfo(o Outcome, info core.Info) Outcome {
-	o.Info = info
-	return o
+	var out Outcome
+	s.observe(ctx, c, &out, func(ctx context.Context) (err error) {
+		out.Info, err = s.next.Evolve(ctx, req)
+		return err
+	})
+	return out.Info, out.Err
 }
 
 // Capabilities are those of the store below: observing changes none.
@@ -105,24 +116,20 @@ func (s *store) Close() error {
 }
 
 // observe makes a call inside an event, in the event's context, which it gives
-// back. Tell, if any, adds to the outcome what the answer says; it is a value,
-// so that a call costs no allocation. The event ends
-// when a panic leaves the call too, which somebody above may recover from:
-// nothing stays in flight.
-func observe[T any](ctx context.Context, s *store, c Call, call func(context.Context) (T, error), tell func(Outcome, T) Outcome) (answer T, inner context.Context, out Outcome) {
-	inner = s.observer.Begin(ctx, c)
+// back. The call adds to the outcome what its answer says. The event ends when a
+// panic leaves the call too, which somebody above may recover from: nothing
+// stays in flight.
+func (s *store) observe(ctx context.Context, c Call, out *Outcome, call func(context.Context) error) context.Context {
+	inner := s.observer.Begin(ctx, c)
 	start := s.now()
-	out = Outcome{Err: errPanicked, Bytes: -1}
-	defer func() { s.observer.End(inner, c, out) }()
+	out.Err, out.Bytes = errPanicked, -1
+	defer func() { s.observer.End(inner, c, *out) }()
 	err := s.usable(c)
 	if err == nil {
-		answer, err = call(inner)
+		err = call(inner)
 	}
 	out.Err, out.Elapsed = err, s.now().Sub(start)
-	if tell != nil {
-		out = tell(out, answer)
-	}
-	return answer, inner, out
+	return inner
 }
 
 var errPanicked = errors.New("the store below panicked")
