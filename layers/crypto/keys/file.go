@@ -24,6 +24,7 @@ type File struct {
 	mu   sync.Mutex
 	ring *Ring
 	seen stamp
+	born map[uint32]time.Time
 }
 
 var _ Provider = (*File)(nil)
@@ -43,6 +44,8 @@ type content struct {
 	Argon    *argon `json:"argon2id,omitempty"`
 	Rotating []byte `json:"keyset"`
 	Fixed    []byte `json:"versions"`
+
+	Created map[uint32]time.Time `json:"created,omitempty"` // for people; nothing authenticates it
 }
 
 // Create makes a file with a ring of one fresh key. A file that is there
@@ -116,7 +119,7 @@ func (f *File) load(ctx context.Context) (*Ring, error) {
 	if err != nil {
 		return nil, f.lock.refused(ctx, w.err)
 	}
-	f.ring, f.seen = ring, now
+	f.ring, f.seen, f.born = ring, now, c.Created
 	return ring, nil
 }
 
@@ -212,7 +215,7 @@ func (f *File) locked(do func() error) error {
 }
 
 func (f *File) save(ctx context.Context, ring *Ring, fresh bool) error {
-	c := content{Format: fileFormat}
+	c := content{Format: fileFormat, Created: born(f.ring, ring, f.born)}
 	if f.lock.service == nil {
 		var err error
 		if c.Argon, err = newArgon(); err != nil {
@@ -234,7 +237,7 @@ func (f *File) save(ctx context.Context, ring *Ring, fresh bool) error {
 	if err := replace(f.path, append(text, '\n'), fresh); err != nil {
 		return fmt.Errorf("%w: the key file cannot be written", core.ErrUnavailable)
 	}
-	f.ring, f.seen = ring, stamp{}
+	f.ring, f.seen, f.born = ring, stamp{}, c.Created
 	if info, err := os.Stat(f.path); err == nil {
 		f.seen = stamp{info.Size(), info.ModTime()}
 	}

@@ -113,6 +113,7 @@ not all columns as they are.`,
 					}
 					l.add(h.Name, strings.Join(h.Actions, " "), limited)
 				}
+				o.wide = true // the actions are the answer
 				return a.print(o, l.rows())
 			})
 		},

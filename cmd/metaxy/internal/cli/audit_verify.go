@@ -29,7 +29,8 @@ changed, removed, added or moved. The first record that is not is named with its
 file, line and number; exit code 2.
 
 A trail that is being written, or whose writer crashed, has no end that is signed:
-say --live. What came after the last checkpoint is then counted as unsigned.
+say --live. What came after the last checkpoint is then counted as unsigned. A trail
+that is a feature of the store always is: this command's own look is in it.
 
 --holds SEQUENCE:HASH demands a record that was noted elsewhere, so that a trail
 which was cut off or replaced by an older copy of itself is found out.`,
@@ -111,7 +112,8 @@ func (a *app) verifyFeature(cmd *cobra.Command, key core.FeatureKey, v audit.Ver
 	if err != nil {
 		return nil, err
 	}
-	return audit.VerifyStore(cmd.Context(), s, key, v, opts...)
+	// This command's own chain is in it, and not at its end.
+	return audit.VerifyStore(cmd.Context(), s, key, v, append(opts, audit.Live())...)
 }
 
 func (a *app) printVerified(r audit.Report, asJSON bool) error {
@@ -126,7 +128,11 @@ func (a *app) printVerified(r audit.Report, asJSON bool) error {
 	if !r.Closed {
 		end = fmt.Sprintf("not closed, %s since the last checkpoint unsigned", howMany(r.Unsigned, "record"))
 	}
-	a.say("%s  %s in %s, %d of them events, %s, %s", a.color(green, "ok"), howMany(r.Records, "record"), howMany(r.Files, "file"),
+	in := howMany(r.Files, "file")
+	if r.Files == 0 {
+		in = "chain " + r.Chain
+	}
+	a.say("%s  %s in %s, %d of them events, %s, %s", a.color(green, "ok"), howMany(r.Records, "record"), in,
 		r.Events, howMany(r.Checkpoints, "checkpoint"), end)
 	for _, rec := range r.Recoveries {
 		a.say("    record %d: the trail was interrupted before it: %d bytes cut, %d records lost, %d events refused",

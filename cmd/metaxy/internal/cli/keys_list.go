@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/spf13/cobra"
@@ -57,20 +58,27 @@ func (a *app) listKeys(cmd *cobra.Command, k *keyring, o output, count bool) err
 		if err != nil {
 			return atFile(at.Path, err)
 		}
-		columns := []arrow.Field{textColumn("id"), textColumn("algorithm"), textColumn("status"), textColumn("primary")}
+		created, err := f.Created(cmd.Context())
+		if err != nil {
+			return atFile(at.Path, err)
+		}
+		columns := []arrow.Field{textColumn("id"), textColumn("algorithm"), textColumn("status"), textColumn("primary"), textColumn("created")}
 		if count {
 			columns = append(columns, numberColumn("latest"), numberColumn("ever"), numberColumn("subjects"))
 		}
 		l := newListing(columns...)
 		for _, k := range ring.Keys() {
-			status, primary := "disabled", ""
+			status, primary, since := "disabled", "", ""
+			if t, known := created[k.ID]; known {
+				since = t.UTC().Format(time.RFC3339)
+			}
 			if k.Enabled {
 				status = "enabled"
 			}
 			if k.Primary {
 				primary = "yes"
 			}
-			line := []any{idText(k.ID), keyAlgorithm, status, primary}
+			line := []any{idText(k.ID), keyAlgorithm, status, primary, since}
 			if count {
 				line = append(line, use.latest[k.ID], use.every[k.ID], use.subjects[k.ID])
 			}
