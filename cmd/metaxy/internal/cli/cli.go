@@ -162,7 +162,7 @@ is denied, an expectation is not met, an audit trail is broken.`,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usagef("%w", err) })
 	root.AddCommand(
 		a.featuresCommand(), a.showCommand(), a.readCommand(), a.writeCommand(), a.resolveCommand(),
-		a.planCommand(), a.scanCommand(), a.retireCommand(), a.keysCommand(), a.accessCommand(), a.auditCommand(),
+		a.planCommand(), a.scanCommand(), a.retireCommand(), a.keysCommand(), a.accessCommand(), a.auditCommand(), a.catalogCommand(),
 		a.stackCommand(), a.configCommand(), a.serveCommand(), a.versionCommand(),
 	)
 	return root
