@@ -50,22 +50,22 @@ func (s *store) has(ctx context.Context, key core.FeatureKey, q Conditions) (boo
 	if err != nil || q.AnyContainer() && q.AnyVersion() {
 		return err == nil, err
 	}
-	var any []expr.Expr
+	var held []expr.Expr
 	for _, c := range info.Containers {
 		if !q.AnyContainer() && c != q.Container {
 			continue
 		}
 		column := expr.Column{Path: []string{core.ColDataVersion, c}}
 		if q.AnyVersion() {
-			any = append(any, expr.Not(expr.IsNull{Column: column}))
+			held = append(held, expr.Not(expr.IsNull{Column: column}))
 		} else {
-			any = append(any, column.Eq(q.Version))
+			held = append(held, column.Eq(q.Version))
 		}
 	}
-	if len(any) == 0 {
+	if len(held) == 0 {
 		return false, nil
 	}
-	rows, err := s.next.Read(ctx, core.ReadRequest{Key: key, History: true, Columns: []string{core.ColCommit}, Filter: expr.Or(any...)})
+	rows, err := s.next.Read(ctx, core.ReadRequest{Key: key, History: true, Columns: []string{core.ColCommit}, Filter: expr.Or(held...)})
 	if err != nil {
 		return false, err
 	}

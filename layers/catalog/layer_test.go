@@ -232,8 +232,10 @@ func TestMaxAge(t *testing.T) {
 	if notFound(t, s, "video/a") {
 		t.Error("an answer was kept too long")
 	}
-	if !notFound(t, s, "video/b") || !notFound(t, s, "video/b") {
-		t.Error("video/b is there")
+	for range 2 {
+		if !notFound(t, s, "video/b") {
+			t.Error("video/b is there")
+		}
 	}
 	write(t, s, "video/b", samplesOf(1, 0)...)
 	if notFound(t, s, "video/b") {

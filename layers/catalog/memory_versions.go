@@ -28,6 +28,7 @@ func newVersionSet(m Mode) versionSet {
 		return &hashSet{seed: maphash.MakeSeed()}
 	case Counts:
 		return &counter{}
+	case Exact:
 	}
 	return &exactSet{}
 }
@@ -142,7 +143,7 @@ func (r *run) seek(from int, version []byte) (at int, found bool) {
 func (x *exactSet) with(ctx context.Context, seq int64, v ContainerVersions) (versionSet, error) {
 	next := &exactSet{runs: slices.Clone(x.runs), rows: x.rows + v.Rows, distinct: x.distinct, last: max(x.last, seq)}
 	places := make([]int, len(x.runs))
-	fresh := &run{}
+	fresh := &run{ends: make([]uint32, 0, v.Distinct), seen: make([]seen, 0, v.Distinct)}
 	var n, sum int64
 	for version, rows := range v.Sorted {
 		sum += rows

@@ -87,15 +87,16 @@ func (t *tally) add(b *bucket, version string) {
 		start = len(b.data)
 		b.data = append(append(b.data, tagRaw), version...)
 	}
+	prefix := prefixOf(b.data[start:])
 	if n := len(b.counts); n > 0 { // rows that follow each other often agree
-		if last := &b.counts[n-1]; bytes.Equal(b.at(last.at), b.data[start:]) {
+		if last := &b.counts[n-1]; last.prefix == prefix && bytes.Equal(b.at(last.at), b.data[start:]) {
 			last.rows++
 			b.data = b.data[:from]
 			return
 		}
 	}
 	b.sorted = false
-	b.counts = append(b.counts, counted{prefix: prefixOf(b.data[start:]), rows: 1, at: uint32(from)}) //nolint:gosec // the budget is below 4 GiB
+	b.counts = append(b.counts, counted{prefix: prefix, rows: 1, at: uint32(from)}) //nolint:gosec // the budget is below 4 GiB
 	if t.held += int64(len(b.data)-from) + countedBytes; t.held > t.budget {
 		t.shrink()
 	}

@@ -34,6 +34,7 @@ func (s *store) trusts(key core.FeatureKey) bool {
 		return !at.IsZero() && s.keeper.options.now().Sub(at) < s.keeper.options.age
 	case soleWriter, everyWriter:
 		return s.caught.Load()
+	case askStore:
 	}
 	return false
 }
