@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"syscall"
 	"time"
 )
 
@@ -134,4 +135,13 @@ func busy() string {
 		return ""
 	}
 	return fmt.Sprintf("The machine was busy when the run began (load %.1f on %d CPUs): take these numbers with care.", load, runtime.NumCPU())
+}
+
+// processorTime is what this process has used so far, on all cores.
+func processorTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
