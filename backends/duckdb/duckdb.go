@@ -22,6 +22,7 @@
 //	write.go    Write: intake.go takes the rows, claim.go begins the transaction, insert.go streams into it, commit.go ends it
 //	read.go     Read: statement.go writes the SQL, pages.go runs it in ranges, assembly.go makes batches
 //	resolve.go  Resolve: resolve_side.go describes the tables, increment.go and split.go make the answer, sink.go holds it
+//	quick.go    a resolve that looks only at what changed since a marker: marker.go, marking.go; marker_record.go makes one
 //	evolve.go   Evolve
 package duckdb
 

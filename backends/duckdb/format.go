@@ -50,7 +50,7 @@ CREATE TABLE metaxy.commits (
 	basis VARCHAR,                    -- JSON: upstream feature to commit
 	PRIMARY KEY (key, seq)
 );
-`
+` + markerTable
 
 // recognise finds out whose database this is, and makes a new one ours.
 func (s *store) recognise(ctx context.Context) error {

@@ -24,9 +24,23 @@ var gc = memory.DefaultAllocator
 func (r *resolver) run(ctx context.Context, c *conn) (core.Increment, error) {
 	out := newOutputs(r)
 	defer out.close()
+	if r.quick == nil || r.quick.count > 0 {
+		if err := r.collect(ctx, c, out); err != nil {
+			return core.Increment{}, err
+		}
+	}
+	inc, err := out.finish(ctx, c)
+	if err == nil {
+		r.mark(ctx, c, &out.found)
+	}
+	return inc, err
+}
+
+// collect splits the rows of the statement.
+func (r *resolver) collect(ctx context.Context, c *conn, out *outputs) error {
 	reader, err := c.query(ctx, sqlplan.Resolve(dialect, r.in))
 	if err != nil {
-		return core.Increment{}, err
+		return err
 	}
 	defer reader.Release()
 	var a assembly
@@ -45,17 +59,14 @@ func (r *resolver) run(ctx context.Context, c *conn) (core.Increment, error) {
 		a.batches = append(a.batches, b)
 		if a.rows += b.NumRows(); a.rows >= incrementRows {
 			if err := flush(); err != nil {
-				return core.Increment{}, err
+				return err
 			}
 		}
 	}
 	if err := reader.Err(); err != nil {
-		return core.Increment{}, failure(ctx, err)
+		return failure(ctx, err)
 	}
-	if err := flush(); err != nil {
-		return core.Increment{}, err
-	}
-	return out.finish(ctx, c)
+	return flush()
 }
 
 // outputs are the four row sets of an increment on their way.
@@ -66,10 +77,11 @@ type outputs struct {
 	counts  [4]int64
 	staleBy []int64
 	names   []string // of the containers
+	found   outstanding
 }
 
 func newOutputs(r *resolver) *outputs {
-	o := &outputs{r: r, names: r.plan.ContainerNames(), staleBy: make([]int64, len(r.plan.Containers))}
+	o := &outputs{r: r, names: r.plan.ContainerNames(), staleBy: make([]int64, len(r.plan.Containers)), found: outstanding{most: r.wanted()}}
 	fields := slices.Concat(r.ids, r.carry, []arrow.Field{{Name: core.ColDataVersion, Type: core.DataVersionType(o.names)}})
 	o.schemas[sqlplan.New] = arrow.NewSchema(fields, nil)
 	o.schemas[sqlplan.Stale] = arrow.NewSchema(append(slices.Clone(fields), arrow.Field{Name: core.ColStale, Type: arrow.ListOf(arrow.BinaryTypes.String)}), nil)
@@ -98,6 +110,7 @@ func (o *outputs) close() {
 	for _, s := range o.sinks {
 		s.abandon()
 	}
+	o.found.clear()
 }
 
 // finish counts what the statement left out and gives the increment.
@@ -105,14 +118,10 @@ func (o *outputs) finish(ctx context.Context, c *conn) (core.Increment, error) {
 	r := o.r
 	var unchanged int64
 	if r.held != nil {
-		groups := r.held.live
-		if r.req.Filter != nil || r.plan.Expands() {
-			var err error
-			if groups, err = o.countHeld(ctx, c); err != nil {
-				return core.Increment{}, err
-			}
+		if err := o.countGroups(ctx, c); err != nil {
+			return core.Increment{}, err
 		}
-		unchanged = groups - o.counts[sqlplan.Orphaned] - o.counts[sqlplan.Stale]
+		unchanged = r.groups - o.counts[sqlplan.Orphaned] - o.counts[sqlplan.Stale]
 		if r.plan.Expands() && o.counts[sqlplan.Orphaned] > 0 {
 			if err := o.children(ctx, c); err != nil {
 				return core.Increment{}, err
@@ -134,20 +143,31 @@ func (o *outputs) finish(ctx context.Context, c *conn) (core.Increment, error) {
 	return inc, nil
 }
 
-// countHeld counts what is held, or the parents of it.
-func (o *outputs) countHeld(ctx context.Context, c *conn) (int64, error) {
-	h := o.r.in.Held
-	sql := "SELECT count(*) FROM " + h.From + sqlplan.Where(h.Where)
-	if o.r.plan.Expands() {
-		sql = "SELECT count(*) FROM (SELECT 1 FROM " + h.From + sqlplan.Where(h.Where) + " GROUP BY " + strings.Join(h.Keys, ", ") + ")"
+// countGroups counts what is held, or the parents of it.
+func (o *outputs) countGroups(ctx context.Context, c *conn) error {
+	r, h := o.r, o.r.in.Held
+	switch {
+	case r.req.Filter != nil:
+	case !r.plan.Expands():
+		r.groups = r.held.live
+		return nil
+	case r.quick != nil:
+		r.groups = r.quick.held
+		return nil
+	}
+	from := h.From
+	if r.quick != nil {
+		from = r.heldFrom
+	}
+	sql := "SELECT count(*) FROM " + from + sqlplan.Where(h.Where)
+	if r.plan.Expands() {
+		sql = "SELECT count(*) FROM (SELECT 1 FROM " + from + sqlplan.Where(h.Where) + " GROUP BY " + strings.Join(h.Keys, ", ") + ")"
 	}
 	rows, err := c.rows(ctx, sql)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	var n int64
-	err = scan(rows[0], &n)
-	return n, err
+	return scan(rows[0], &r.groups)
 }
 
 // children replaces the parents among the orphans by what is held of them.

@@ -29,10 +29,11 @@ type config struct {
 	spill      int64
 	mem        memory.Allocator
 	now        func() time.Time
+	marking    marking
 }
 
 func newConfig(opts []Option) config {
-	c := config{mem: memory.DefaultAllocator, now: time.Now, spill: DefaultIncrementMemory}
+	c := config{mem: memory.DefaultAllocator, now: time.Now, spill: DefaultIncrementMemory, marking: defaultMarking()}
 	for _, set := range opts {
 		if set != nil {
 			set(&c)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
@@ -37,14 +38,7 @@ func (s *store) resolve(ctx context.Context, req core.ResolveRequest) (core.Incr
 	err := errUniversal
 	if !req.Plan.Root() {
 		err = s.with(ctx, func(c *conn) (err error) {
-			if err := c.begin(ctx); err != nil {
-				return err
-			}
-			r := &resolver{s: s, req: req, plan: req.Plan}
-			if err := r.bind(ctx, c); err != nil {
-				return err
-			}
-			inc, err = r.run(ctx, c)
+			inc, err = s.resolveHere(ctx, c, req)
 			return err
 		})
 	}
@@ -54,11 +48,60 @@ func (s *store) resolve(ctx context.Context, req core.ResolveRequest) (core.Incr
 	return inc, err
 }
 
+// resolveHere starts from a marker where there is one, and looks at everything where that fails.
+func (s *store) resolveHere(ctx context.Context, c *conn, req core.ResolveRequest) (core.Increment, error) {
+	for _, quick := range []bool{true, false} {
+		if err := c.begin(ctx); err != nil {
+			return core.Increment{}, err
+		}
+		r := &resolver{s: s, req: req, plan: req.Plan}
+		if err := r.bind(ctx, c); err != nil {
+			return core.Increment{}, err
+		}
+		var err error
+		if quick {
+			err = r.quicken(ctx, c)
+		}
+		if err == nil {
+			var inc core.Increment
+			if inc, err = r.run(ctx, c); err == nil {
+				s.paths.count(r)
+				return inc, nil
+			}
+			if r.quick == nil {
+				return core.Increment{}, err
+			}
+		}
+		if ctx.Err() != nil {
+			return core.Increment{}, err
+		}
+		if err := c.rollback(); err != nil {
+			return core.Increment{}, err
+		}
+	}
+	return core.Increment{}, errUniversal // not reached: the second round returns
+}
+
+// paths counts how resolves came to their answers, and the markers made.
+type paths struct{ quick, full, marks atomic.Int64 }
+
+func (p *paths) count(r *resolver) {
+	if r.quick != nil {
+		p.quick.Add(1)
+	} else {
+		p.full.Add(1)
+	}
+}
+
 // resolver is one native resolve, in one transaction.
 type resolver struct {
 	s    *store
 	req  core.ResolveRequest
 	plan *core.Plan
+
+	quick    *quick // nil when everything is looked at
+	heldFrom string // the table held, when the input has a part of it
+	groups   int64  // samples held, or their parents
 
 	metas []*meta // of the upstreams, nil for what holds nothing
 	held  *meta   // nil when the feature holds nothing

@@ -36,6 +36,7 @@ func (o *outputs) split(ctx context.Context, a *assembly) error {
 	if !ok {
 		return mismatch(joined[0], arrow.PrimitiveTypes.Int8)
 	}
+	o.found.add(o.r, joined)
 	var rows [4][]int64
 	for i, s := range status.Int8Values() {
 		rows[s] = append(rows[s], int64(i))

@@ -26,6 +26,7 @@ type store struct {
 	pool *pool
 	// blank is a read-only database without our tables: it holds nothing.
 	blank bool
+	paths paths
 
 	mu    sync.Mutex
 	locks map[core.FeatureKey]chan struct{} // one writer a feature
