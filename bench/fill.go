@@ -11,13 +11,14 @@ import (
 type phase struct {
 	name    string
 	held    bool  // the leaf is materialised first
+	clean   bool  // and resolved once more, which finds nothing
 	changed every // then one root gets a second commit of these samples
 }
 
 var (
 	phaseNew     = phase{name: "new"}
 	phaseStale   = phase{name: "stale", held: true, changed: 10}
-	phaseStretch = phase{name: "0.1 %", held: true, changed: 1000}
+	phaseStretch = phase{name: "0.1 %", held: true, clean: true, changed: 1000}
 )
 
 // fill brings an empty store into the phase.
@@ -39,6 +40,15 @@ func fill(ctx context.Context, s core.Store, sh shape, ph phase, n int64) error 
 	}
 	if _, err := s.Write(ctx, core.WriteRequest{Plan: sh.plan(sh.leaf), Rows: inc.New, Basis: inc.Basis}); err != nil {
 		return err
+	}
+	if ph.clean {
+		inc, err := s.Resolve(ctx, core.ResolveRequest{Plan: sh.plan(sh.leaf)})
+		if err != nil {
+			return err
+		}
+		if !inc.Stats.Clean() || inc.Stats.Unchanged != n {
+			return fmt.Errorf("the leaf of %s resolves to %+v right after it was written", sh.name, inc.Stats)
+		}
 	}
 	return writeRoot(ctx, s, sh, sh.roots[0], n, ph.changed, 2)
 }
