@@ -5,9 +5,9 @@
 
 GO       ?= go
 TAGS     := duckdb_arrow
-MODULES  := . rowio layers/rbac/sqlpolicy layers/crypto/kms backends/duckdb cmd/metaxy examples bench
-PURE     := . rowio layers/rbac/sqlpolicy layers/crypto/kms
-SERVED   := internal/pgtest layers/rbac/sqlpolicy
+MODULES  := . rowio layers/catalog/sqlite layers/catalog/postgres layers/rbac/sqlpolicy layers/crypto/kms backends/duckdb cmd/metaxy examples bench
+PURE     := . rowio layers/catalog/sqlite layers/catalog/postgres layers/rbac/sqlpolicy layers/crypto/kms
+SERVED   := internal/pgtest layers/catalog/postgres layers/rbac/sqlpolicy
 BIN      := $(CURDIR)/bin
 FUZZTIME ?= 10s
 BENCH_N      ?= 10000,100000,1000000

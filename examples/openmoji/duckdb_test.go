@@ -3,13 +3,16 @@ package main
 import (
 	"bytes"
 	"context"
-	"os"
+	"io"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/metaxy-go/metaxy/backends/duckdb"
+	"github.com/metaxy-go/metaxy/compose/config"
 	"github.com/metaxy-go/metaxy/core"
+	"github.com/metaxy-go/metaxy/layers/catalog"
+	"github.com/metaxy-go/metaxy/layers/catalog/sqlite"
 )
 
 func open(t *testing.T) core.Store {
@@ -41,7 +44,35 @@ func TestProgram(t *testing.T) {
 	if !strings.Contains(out.String(), "\x1b[1m") {
 		t.Error("no colour on a terminal")
 	}
-	if _, err := os.Stat(filepath.Join(dir, "openmoji.duckdb")); err != nil {
-		t.Error(err)
+	goesOn(t, dir)
+}
+
+// goesOn opens what the program kept by the configuration that it left.
+func goesOn(t *testing.T, dir string) {
+	t.Helper()
+	ctx := context.Background()
+	reg := config.NewRegistry(config.FileBackend(duckdb.Scheme, duckdb.OpenURL), config.FileCatalog("sqlite", func(ctx context.Context, url string) (catalog.Catalog, error) {
+		return sqlite.Open(ctx, strings.TrimPrefix(url, "sqlite://"))
+	}))
+	cfg, err := config.Check(filepath.Join(dir, "metaxy.toml"), reg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened, err := cfg.OpenHandles(ctx, reg, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := opened.Stack.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	found, err := look(ctx, opened.Catalog, printer{w: io.Discard})
+	if err != nil || found.features != 5 || found.commits != 20 || !found.drift.Clean() {
+		t.Errorf("the catalog: %+v, %v", found, err)
+	}
+	e, err := opened.Catalog.Catalog().Entry(ctx, "openmoji/thumbnail")
+	if err != nil || e.Rows != 4292+218+125 {
+		t.Errorf("thumbnail: %d rows, %v", e.Rows, err)
 	}
 }

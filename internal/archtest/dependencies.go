@@ -27,7 +27,9 @@ var owners = map[string][]string{
 	"github.com/spf13":                   {"cmd"},
 	"github.com/schollz/progressbar/v3":  {"cmd"},
 	"go.uber.org/zap":                    {"layers/logging", "layers/rbac/audit", "compose/config", "cmd", "examples", "bench", tests},
-	"github.com/zeebo/xxh3":              {"backends", tests},
+	"github.com/zeebo/xxh3":              {"backends", "layers/catalog/internal/runs", tests},
+	"github.com/FastFilter/xorfilter":    {"layers/catalog/internal/runs"},
+	"github.com/pressly/goose/v3":        {"layers/catalog"},
 	"github.com/rivo/uniseg":             {"rowio"},
 	"github.com/failsafe-go/failsafe-go": {"layers/retry"},
 	"github.com/bmatcuk/doublestar/v4":   {"cmd"},
@@ -49,8 +51,8 @@ var owners = map[string][]string{
 	"google.golang.org/protobuf":         {"layers/crypto/kms"},
 	"github.com/hashicorp/vault/api":     {"layers/crypto/kms"},
 	"github.com/ClickHouse":              {"backends/clickhouse"},
-	"github.com/jackc":                   {"backends/sql", "layers/rbac/sqlpolicy", tests},
-	"modernc.org/sqlite":                 {"layers/rbac/sqlpolicy", tests},
+	"github.com/jackc":                   {"backends/sql", "layers/catalog/postgres", "layers/rbac/sqlpolicy", tests},
+	"modernc.org/sqlite":                 {"layers/catalog/sqlite", "layers/rbac/sqlpolicy", tests},
 	"gocloud.dev":                        {"backends/delta"},
 }
 

@@ -189,7 +189,7 @@ func TestWrongURIs(t *testing.T) {
 	}
 	const vault = "hcvault://host/transit/keys/one"
 	for name, opt := range map[string]kms.Option{
-		"http elsewhere": kms.Endpoint("http://10.0.0.1:8200"), "no host": kms.Endpoint("https://"), "user": kms.Endpoint("https://a:hunter2@host"), "scheme": kms.Endpoint("ftp://host"),
+		"http elsewhere": kms.Endpoint("http://vault.example.org:8200"), "no host": kms.Endpoint("https://"), "user": kms.Endpoint("https://a:hunter2@host"), "scheme": kms.Endpoint("ftp://host"),
 		"timeout": kms.Timeout(0), "another service's": kms.Google(),
 	} {
 		if name == "another service's" {
