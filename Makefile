@@ -79,7 +79,7 @@ golden: ## rewrite the golden files; read the diff before you commit it
 	@set -e; for m in $(MODULES); do (cd $$m && METAXY_UPDATE_GOLDEN=1 $(GO) test ./...); done
 
 tidy: ## tidy every module
-	@set -e; for m in $(MODULES); do (cd $$m && $(GO) mod tidy); done; $(GO) work sync
+	@set -e; for m in $(MODULES); do (cd $$m && $(GO) mod tidy -e); done; $(GO) work sync
 
 pure: ## build and vet what must do without a C compiler
 	@set -e; for m in $(PURE); do (cd $$m && CGO_ENABLED=0 $(GO) vet ./...); done
