@@ -57,7 +57,7 @@ race: ## the same with the race detector and shuffled order
 
 lint: $(BIN)/golangci-lint $(BIN)/gofumpt ## formatting and linters, every module
 	@out=$$($(BIN)/gofumpt -l $(MODULES)); test -z "$$out" || { echo "run make fmt:"; echo "$$out"; exit 1; }
-	@set -e; for m in $(MODULES); do echo "== lint $$m"; (cd $$m && $(BIN)/golangci-lint run --build-tags $(TAGS) ./...); done
+	@set -e; for m in $(MODULES); do echo "== lint $$m"; (cd $$m && $(BIN)/golangci-lint run --allow-parallel-runners --build-tags $(TAGS) ./...); done
 
 fmt: $(BIN)/gofumpt ## rewrite the sources as gofumpt wants them
 	$(BIN)/gofumpt -w $(MODULES)

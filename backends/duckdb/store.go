@@ -26,7 +26,9 @@ type store struct {
 	pool *pool
 	// blank is a read-only database without our tables: it holds nothing.
 	blank bool
-	paths paths
+	// fleeting is a database in memory, which ends with the store.
+	fleeting bool
+	paths    paths
 
 	mu    sync.Mutex
 	locks map[core.FeatureKey]chan struct{} // one writer a feature
@@ -46,7 +48,7 @@ func open(ctx context.Context, path string, c config) (core.Store, error) {
 	if err != nil {
 		return nil, translate(err)
 	}
-	s := &store{config: c, pool: &pool{connector: connector}, locks: map[core.FeatureKey]chan struct{}{}}
+	s := &store{config: c, pool: &pool{connector: connector}, fleeting: path == inMemory, locks: map[core.FeatureKey]chan struct{}{}}
 	if err := s.recognise(ctx); err != nil {
 		return nil, errors.Join(err, s.pool.close())
 	}
@@ -197,7 +199,7 @@ func (s *store) Capabilities() core.Capabilities {
 		PushFilters:   expr.AllKinds,
 		PushColumns:   true,
 		TimeTravel:    true,
-		Durable:       true,
+		Durable:       !s.fleeting,
 		Evolve:        core.AddColumn | core.WidenColumn | core.RenameColumn,
 	}
 }

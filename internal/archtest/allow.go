@@ -10,7 +10,7 @@ var allowDependencies = map[string]string{}
 
 var allowGlobals = map[string]string{
 	"layers/catalog/sqlite/stamp_unix.go indexes": "POSIX gives file locks to the process, so what must not be closed before its time is counted by process",
-	"internal/pgtest/pgtest.go started": "a test process shares one server among its tests; no store sees it",
+	"internal/pgtest/pgtest.go started":           "a test process shares one server among its tests; no store sees it",
 }
 
 var allowEmbedding = map[string]string{}

@@ -91,8 +91,8 @@ const bulkRows = 128
 
 // writeRun stores a sorted sequence inside one transaction. An empty one
 // leaves nothing.
-func (c *Catalog) writeRun(ctx context.Context, tx Tx, at place, state int, pages bool, entries iter.Seq2[runs.Entry, error]) (id int64, err error) {
-	id, err = c.newRun(ctx, tx, at, state, pages)
+func (c *Catalog) writeRun(ctx context.Context, tx Tx, at place, pages bool, entries iter.Seq2[runs.Entry, error]) (id int64, err error) {
+	id, err = c.newRun(ctx, tx, at, stateLive, pages)
 	if err != nil {
 		return 0, err
 	}

@@ -26,6 +26,7 @@ func (c *Catalog) addVersions(ctx context.Context, tx Tx, f *feature, m catalog.
 		fresh, err = c.addExact(ctx, tx, at, m.Commit.Seq, v)
 	case catalog.Filter:
 		err = c.addHashes(ctx, tx, at, m.Commit.Seq, v)
+	case catalog.Counts:
 	}
 	if err != nil {
 		return nil, err
@@ -69,14 +70,14 @@ func (c *Catalog) addExact(ctx context.Context, tx Tx, at place, seq int64, v ca
 		}
 	}
 	if len(small) < runs.Fanout-1 {
-		_, err = c.writeRun(ctx, tx, at, stateLive, true, counted)
+		_, err = c.writeRun(ctx, tx, at, true, counted)
 		return fresh, err
 	}
 	// Small runs are merged at once: that costs less than looking after them.
 	sources := c.sources(ctx, tx, small)
 	own, end := sourceOf(counted)
 	defer end()
-	if _, err = c.writeRun(ctx, tx, at, stateLive, true, runs.Merge(append(sources, own)...)); err != nil {
+	if _, err = c.writeRun(ctx, tx, at, true, runs.Merge(append(sources, own)...)); err != nil {
 		return 0, err
 	}
 	return fresh, c.remove(ctx, tx, small)
@@ -107,13 +108,13 @@ func (c *Catalog) addHashes(ctx context.Context, tx Tx, at place, seq int64, v c
 			small = level(there, 0)
 		}
 		if len(small) < runs.Fanout-1 {
-			_, err := c.writeRun(ctx, tx, at, stateLive, pages, sources)
+			_, err := c.writeRun(ctx, tx, at, pages, sources)
 			return err
 		}
 		stored := c.sources(ctx, tx, small)
 		own, end := sourceOf(sources)
 		defer end()
-		if _, err := c.writeRun(ctx, tx, at, stateLive, pages, runs.Merge(append(stored, own)...)); err != nil {
+		if _, err := c.writeRun(ctx, tx, at, pages, runs.Merge(append(stored, own)...)); err != nil {
 			return err
 		}
 		return c.remove(ctx, tx, small)
