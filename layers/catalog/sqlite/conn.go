@@ -104,7 +104,7 @@ func (p *pool) close() error {
 	for _, c := range idle {
 		errs = append(errs, c.close())
 	}
-	return errors.Join(append(errs, p.DB.Close())...)
+	return errors.Join(append(errs, p.Close())...)
 }
 
 // within runs f between a statement that begins a transaction and its end.
@@ -153,7 +153,7 @@ func (c *conn) statement(ctx context.Context, text string) (*sql.Stmt, error) {
 }
 
 func (c *conn) exec(ctx context.Context, text string, args ...any) (sql.Result, error) {
-	s, err := c.statement(ctx, text)
+	s, err := c.statement(ctx, text) //nolint:sqlclosecheck // its connection closes it
 	if err != nil {
 		return nil, err
 	}

@@ -26,17 +26,18 @@ func (t tx) Exec(ctx context.Context, statement string, args ...any) (int64, err
 
 // Query implements sqlcat.Tx.
 func (t tx) Query(ctx context.Context, statement string, args ...any) (sqlcat.Rows, error) {
-	s, err := t.c.statement(ctx, statement)
+	s, err := t.c.statement(ctx, statement) //nolint:sqlclosecheck // its connection closes it
 	if err != nil {
 		return nil, err
 	}
-	return s.QueryContext(ctx, args...) //nolint:sqlclosecheck // the caller closes it
+	return s.QueryContext(ctx, args...) //nolint:rowserrcheck,sqlclosecheck // the caller looks and closes
 }
 
 // Bulk implements sqlcat.Tx.
 func (t tx) Bulk(ctx context.Context, table string, columns []string, all [][]any) error {
 	places := strings.TrimSuffix(strings.Repeat("?,", len(columns)), ",")
-	s, err := t.c.statement(ctx, "INSERT INTO "+table+" ("+strings.Join(columns, ", ")+") VALUES ("+places+")")
+	insert := "INSERT INTO " + table + " (" + strings.Join(columns, ", ") + ") VALUES (" + places + ")"
+	s, err := t.c.statement(ctx, insert) //nolint:sqlclosecheck // its connection closes it
 	if err != nil {
 		return err
 	}
@@ -76,12 +77,12 @@ func (s single) Query(ctx context.Context, statement string, args ...any) (sqlca
 	if err != nil {
 		return nil, err
 	}
-	t, err := c.statement(ctx, statement)
+	t, err := c.statement(ctx, statement) //nolint:sqlclosecheck // its connection closes it
 	if err != nil {
 		s.p.put(c)
 		return nil, err
 	}
-	r, err := t.QueryContext(ctx, args...) //nolint:sqlclosecheck // rows closes it
+	r, err := t.QueryContext(ctx, args...) //nolint:rowserrcheck,sqlclosecheck // rows closes it, the caller looks
 	if err != nil {
 		s.p.put(c)
 		return nil, err

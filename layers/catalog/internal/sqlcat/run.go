@@ -89,7 +89,7 @@ func (c *Catalog) runs(ctx context.Context, tx Tx, feature int64, container stri
 // bulkRows is how many pages are handed to the database at once.
 const bulkRows = 128
 
-// writeRun stores a sorted sequence inside one transaction. An empty one
+// writeRun stores a live run: a sorted sequence inside one transaction. An empty one
 // leaves nothing.
 func (c *Catalog) writeRun(ctx context.Context, tx Tx, at place, pages bool, entries iter.Seq2[runs.Entry, error]) (id int64, err error) {
 	id, err = c.newRun(ctx, tx, at, stateLive, pages)
