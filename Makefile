@@ -53,7 +53,7 @@ test-kms: kms-servers ## the tests of layers/crypto/kms with all its servers
 	cd layers/crypto/kms && METAXY_REQUIRE_SERVERS=1 $(GO) test ./...
 
 race: ## the same with the race detector and shuffled order
-	@set -e; for m in $(MODULES); do echo "== race $$m"; (cd $$m && $(GO) test -race -shuffle=on ./...); done
+	@set -e; for m in $(MODULES); do echo "== race $$m"; (cd $$m && $(GO) test -race -shuffle=on -timeout 40m ./...); done
 
 lint: $(BIN)/golangci-lint $(BIN)/gofumpt ## formatting and linters, every module
 	@out=$$($(BIN)/gofumpt -l $(MODULES)); test -z "$$out" || { echo "run make fmt:"; echo "$$out"; exit 1; }

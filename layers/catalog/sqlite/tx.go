@@ -30,7 +30,7 @@ func (t tx) Query(ctx context.Context, statement string, args ...any) (sqlcat.Ro
 	if err != nil {
 		return nil, err
 	}
-	return s.QueryContext(ctx, args...) //nolint:rowserrcheck,sqlclosecheck // the caller looks and closes
+	return s.QueryContext(ctx, args...) //nolint:rowserrcheck // the caller looks and closes
 }
 
 // Bulk implements sqlcat.Tx.
@@ -82,7 +82,7 @@ func (s single) Query(ctx context.Context, statement string, args ...any) (sqlca
 		s.p.put(c)
 		return nil, err
 	}
-	r, err := t.QueryContext(ctx, args...) //nolint:rowserrcheck,sqlclosecheck // rows closes it, the caller looks
+	r, err := t.QueryContext(ctx, args...) //nolint:rowserrcheck // rows closes it, the caller looks
 	if err != nil {
 		s.p.put(c)
 		return nil, err
