@@ -167,3 +167,20 @@ func listPoints(points []point) string {
 	}
 	return "(VALUES " + strings.Join(values, ", ") + ") AS p(i, key, seq)"
 }
+
+// complete holds the table of outstanding ids against its marker: after another
+// program's doing, an id less would be a sample forgotten.
+func (r *resolver) complete(ctx context.Context, c *conn, m *marker) error {
+	rows, err := c.rows(ctx, "SELECT count(*) FROM "+outstandingTable(r.plan.Key()))
+	if err != nil {
+		return err
+	}
+	var n int64
+	if err := scan(rows[0], &n); err != nil {
+		return err
+	}
+	if n != m.outstanding {
+		return fmt.Errorf("%w: %d of %d outstanding ids are there", core.ErrIntegrity, n, m.outstanding)
+	}
+	return nil
+}

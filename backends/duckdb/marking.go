@@ -9,7 +9,7 @@ type marking struct {
 	refresh int64 // a marker is made anew when one in so many came since the last
 }
 
-// defaultMarking was found by measurement: docs/decisions/0013.
+// defaultMarking was found by measurement: docs/decisions/0018.
 func defaultMarking() marking {
 	return marking{least: 200_000, mark: 100, most: 1 << 17, use: 16, refresh: 400}
 }

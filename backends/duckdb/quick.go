@@ -93,6 +93,9 @@ func (q *quick) added() int64 {
 func (q *quick) find(ctx context.Context, c *conn, r *resolver, m *marker) error {
 	sources := q.sources(r)
 	if m.outstanding > 0 {
+		if err := r.complete(ctx, c, m); err != nil {
+			return err
+		}
 		columns := r.candidateColumns()
 		for side := range q.since {
 			columns = append(columns, "FALSE AS "+seen(side))

@@ -20,7 +20,7 @@ import (
 	"github.com/metaxy-go/metaxy/storetest"
 )
 
-// eager makes and uses markers wherever they are allowed.
+// eager uses markers wherever they are allowed, and makes one as soon as a row came since the last.
 var eager = marking{least: 1, mark: 1, most: 1 << 17, use: 1, refresh: math.MaxInt64}
 
 func withMarking(m marking) Option { return func(c *config) { c.marking = m } }
