@@ -92,6 +92,7 @@ require (
 	github.com/klauspost/compress v1.20.1 // indirect
 	github.com/klauspost/cpuid/v2 v2.4.0 // indirect
 	github.com/mattn/go-isatty v0.0.24 // indirect
+	github.com/metaxy-go/metaxy/layers/catalog/postgres v0.0.0
 	github.com/mfridman/interpolate v0.0.2 // indirect
 	github.com/mitchellh/colorstring v0.0.0-20190213212951-d06e56a500db // indirect
 	github.com/mitchellh/go-homedir v1.1.0 // indirect
@@ -154,3 +155,5 @@ replace (
 	github.com/metaxy-go/metaxy/layers/rbac/sqlpolicy => ../../layers/rbac/sqlpolicy
 	github.com/metaxy-go/metaxy/rowio => ../../rowio
 )
+
+replace github.com/metaxy-go/metaxy/layers/catalog/postgres => ../../layers/catalog/postgres

@@ -8,12 +8,13 @@ import (
 	"github.com/metaxy-go/metaxy/compose/config"
 	"github.com/metaxy-go/metaxy/core"
 	"github.com/metaxy-go/metaxy/layers/catalog"
+	"github.com/metaxy-go/metaxy/layers/catalog/postgres"
 	"github.com/metaxy-go/metaxy/layers/catalog/sqlite"
 )
 
 // catalogs are those that this program can open.
 func catalogs() []config.RegistryOption {
-	return []config.RegistryOption{
+	opts := []config.RegistryOption{
 		config.FileCatalog("sqlite", func(ctx context.Context, url string) (catalog.Catalog, error) {
 			path, mode, err := sqliteCatalog(url)
 			if err != nil {
@@ -22,6 +23,10 @@ func catalogs() []config.RegistryOption {
 			return sqlite.Open(ctx, path, sqlite.Keep(mode))
 		}),
 	}
+	for _, scheme := range []string{"postgres", "postgresql"} {
+		opts = append(opts, config.Catalog(scheme, func(ctx context.Context, url string) (catalog.Catalog, error) { return postgres.Open(ctx, url) }))
+	}
+	return opts
 }
 
 // sqliteCatalog takes the path and the mode out of a URL such as
