@@ -156,7 +156,7 @@ func (b *bench) resolveTable(ctx context.Context) (*section, error) {
 
 // stretchTable measures a resolve after 0.1 % of a root changed.
 func (b *bench) stretchTable(ctx context.Context) (*section, error) {
-	all, err := shapes()
+	all, err := b.shapes()
 	if err != nil {
 		return nil, err
 	}
