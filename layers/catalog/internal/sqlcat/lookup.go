@@ -11,9 +11,10 @@ import (
 // errGone: a run was merged away after we had learnt of it.
 var errGone = errors.New("the run is gone")
 
-// fewKeys is below how many questions a filter that is not in memory is not
-// worth loading.
-const fewKeys = 256
+// keysPerQuestion is how large a part may be for each question that will be
+// asked, for its filter to be worth loading: a filter of that many keys is read
+// about as fast as one page.
+const keysPerQuestion = 8192
 
 // lookup asks the runs of a container about ascending keys, inside a transaction.
 type lookup struct {
@@ -22,7 +23,7 @@ type lookup struct {
 	runs  []run
 	pages []*runs.Page // of each run, the last one read
 	held  []heldFilter // of each run, the last one asked
-	load  bool
+	asked int64        // how many keys will come
 }
 
 type heldFilter struct {
@@ -31,7 +32,7 @@ type heldFilter struct {
 }
 
 func (c *Catalog) newLookup(tx Tx, of []run, keys int64) *lookup {
-	return &lookup{c: c, tx: tx, runs: of, pages: make([]*runs.Page, len(of)), held: make([]heldFilter, len(of)), load: keys > fewKeys}
+	return &lookup{c: c, tx: tx, runs: of, pages: make([]*runs.Page, len(of)), held: make([]heldFilter, len(of)), asked: keys}
 }
 
 // has says whether a run holds the key.
@@ -73,7 +74,7 @@ func (l *lookup) filter(ctx context.Context, i int, r run, p part) (f *runs.Filt
 	if held := l.held[i]; held.f != nil && held.no == p.no {
 		return held.f, nil
 	}
-	if f = l.c.filters.get(r.id, p.no); f == nil && l.load {
+	if f = l.c.filters.get(r.id, p.no); f == nil && l.asked*keysPerQuestion >= min(r.keys, runs.PartKeys) {
 		if f, err = l.c.filter(ctx, l.tx, r, p); err != nil {
 			return nil, err
 		}
