@@ -63,16 +63,23 @@ func BenchmarkHasFeature(b *testing.B) {
 	quantiles(b, took)
 }
 
-// BenchmarkVersion asks for versions among ten million, in ten commits, half of
-// which are there.
+// BenchmarkVersion asks for versions among ten million, half of which are there:
+// in seven commits, which nothing merges, and in ten, while eight of them are
+// being merged in the background.
 func BenchmarkVersion(b *testing.B) {
+	b.Run("settled", func(b *testing.B) { askVersions(b, 7) })
+	b.Run("merging", func(b *testing.B) { askVersions(b, 10) })
+}
+
+func askVersions(b *testing.B, commits uint64) {
 	const key core.FeatureKey = "bench/feature"
 	c := open(b, temporary(b))
 	defer c.Close()
 	var there []string
-	for seq := range uint64(10) {
-		v := sqlcattest.Fresh(1_000_000, seq)
-		if err := c.RegisterMaterialization(b.Context(), sqlcattest.Commit(key, int64(seq)+1, 1_000_000), v); err != nil {
+	rows := int64(10_000_000 / commits)
+	for seq := range commits {
+		v := sqlcattest.Fresh(rows, seq)
+		if err := c.RegisterMaterialization(b.Context(), sqlcattest.Commit(key, int64(seq)+1, rows), v); err != nil {
 			b.Fatal(err)
 		}
 		n := 0

@@ -61,7 +61,7 @@ func open(ctx context.Context, path string, o options) (_ *db, err error) {
 	if err := migrate(ctx, d.writer.DB); err != nil {
 		return nil, err
 	}
-	if d.reader, err = newPool(source(path, "query_only(1)"), 0); err != nil {
+	if d.reader, err = newPool(source(path, "query_only(1)", "cache_size(-16384)"), 0); err != nil {
 		return nil, err
 	}
 	if d.keeper, err = d.reader.get(ctx); err != nil {
