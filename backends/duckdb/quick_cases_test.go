@@ -185,8 +185,17 @@ func TestMarkersAtOnce(t *testing.T) {
 	for range 3 {
 		wg.Go(func() {
 			for range 15 {
-				if _, err := s.Resolve(t.Context(), core.ResolveRequest{Plan: m.leaf}); err != nil {
+				inc, err := s.Resolve(t.Context(), core.ResolveRequest{Plan: m.leaf})
+				if err != nil {
 					t.Error(err)
+					continue
+				}
+				stale := int64(0)
+				if at := inc.Basis[m.root.Key()]; at > 1 {
+					stale = at + 1 // each commit changes three samples, one of them for the first time
+				}
+				if inc.Stats.Stale != stale || inc.Stats.Unchanged != 300-stale || inc.Stats.New+inc.Stats.Orphaned+inc.Stats.Missing != 0 {
+					t.Errorf("at commit %d of the root: %+v, want %d stale", inc.Basis[m.root.Key()], inc.Stats, stale)
 				}
 			}
 		})
