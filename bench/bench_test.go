@@ -13,6 +13,7 @@ import (
 	"github.com/metaxy-go/metaxy/core"
 	"github.com/metaxy-go/metaxy/core/resolve"
 	"github.com/metaxy-go/metaxy/core/version"
+	"github.com/metaxy-go/metaxy/layers/catalog/sqlite"
 )
 
 const benchRows = 100_000
@@ -147,6 +148,35 @@ func TestGuards(t *testing.T) {
 		if !strings.Contains(string(got), want) {
 			t.Errorf("the document lacks %q:\n%s", want, got)
 		}
+	}
+}
+
+// A small run of the catalog's section but for the processes: a test's program
+// is no bench.
+func TestCatalog(t *testing.T) {
+	b := &bench{dir: t.TempDir(), sizes: []int64{2000}, rounds: 1, log: t.Logf}
+	out := &section{}
+	for _, part := range []func(context.Context, *section) error{b.existence, b.versionAmong, b.registration} {
+		if err := part(t.Context(), out); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(out.rows) != 6 {
+		t.Errorf("%d rows: %v", len(out.rows), out.rows)
+	}
+	path := filepath.Join(b.dir, "child.db")
+	for i := range 2 {
+		if err := run(t.Context(), []string{"-child", fmt.Sprintf("register:%d", i), "-file", path, "-n", "3"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := sqlite.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := whole(t.Context(), c, "process/shared", 6); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -29,11 +29,15 @@ const (
 // people are n rows of an id, texts of 60 bytes and one data version, in
 // batches as consumers get them.
 func people(n int64, texts int) (*core.Plan, core.Rows, error) {
-	g, err := core.NewGraph(core.NewFeature(string(cryptoKey), core.ID("id"), core.Container("content")))
+	return peopleOf(cryptoKey, n, texts)
+}
+
+func peopleOf(key core.FeatureKey, n int64, texts int) (*core.Plan, core.Rows, error) {
+	g, err := core.NewGraph(core.NewFeature(string(key), core.ID("id"), core.Container("content")))
 	if err != nil {
 		return nil, core.Rows{}, err
 	}
-	p, err := g.Plan(cryptoKey)
+	p, err := g.Plan(key)
 	if err != nil {
 		return nil, core.Rows{}, err
 	}

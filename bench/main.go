@@ -49,6 +49,7 @@ func tables() []table {
 		{"crypto", (*bench).cryptoTable},
 		{"rbac", (*bench).rbacTable},
 		{"audit", (*bench).auditTable},
+		{"catalog", (*bench).catalogTable},
 	}
 }
 
@@ -57,7 +58,7 @@ func run(ctx context.Context, args []string) (err error) {
 	sizes := flags.String("n", "10000,100000,1000000", "row counts, with commas between")
 	rounds := flags.Int("rounds", 5, "rounds per measurement; more below 100,000 rows, at most 3 from 5 million")
 	graphs := flags.String("graphs", "", "graphs of resolve, universal and stretch: simple, wide; both when empty")
-	only := flags.String("only", "", "sections to run: resolve, universal, stretch, stack, memory, full, cache, policy, crypto, rbac, audit; all when empty")
+	only := flags.String("only", "", "sections to run: resolve, universal, stretch, stack, memory, full, cache, policy, crypto, rbac, audit, catalog; all when empty")
 	markdown := flags.String("markdown", "", "a file whose tables between <!-- bench:… --> markers are rewritten")
 	dir := flags.String("dir", "", "where the database files go; a temporary directory when empty")
 	child := flags.String("child", "", "used by the program itself: the job of a child process")

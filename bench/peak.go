@@ -76,6 +76,13 @@ func childResolve(ctx context.Context, file string, n int64) error {
 
 // runChild is main in the child: it does the job and prints its peak memory.
 func runChild(ctx context.Context, job, file string, n int64) error {
+	if process, ok := strings.CutPrefix(job, "register:"); ok {
+		i, err := strconv.Atoi(process)
+		if err != nil {
+			return fmt.Errorf("no job %q", job)
+		}
+		return childRegister(ctx, file, i, n)
+	}
 	do, ok := jobs()[job]
 	if !ok {
 		return fmt.Errorf("no job %q", job)
