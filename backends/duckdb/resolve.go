@@ -75,6 +75,7 @@ func (s *store) resolveHere(ctx context.Context, c *conn, req core.ResolveReques
 		if ctx.Err() != nil {
 			return core.Increment{}, err
 		}
+		s.paths.failed.Add(1)
 		if err := c.rollback(); err != nil {
 			return core.Increment{}, err
 		}
@@ -82,8 +83,8 @@ func (s *store) resolveHere(ctx context.Context, c *conn, req core.ResolveReques
 	return core.Increment{}, errUniversal // not reached: the second round returns
 }
 
-// paths counts how resolves came to their answers, and the markers made.
-type paths struct{ quick, full, marks atomic.Int64 }
+// paths counts how resolves came to their answers, the quick ones that failed and became full ones, and the markers made.
+type paths struct{ quick, full, failed, marks atomic.Int64 }
 
 func (p *paths) count(r *resolver) {
 	if r.quick != nil {
