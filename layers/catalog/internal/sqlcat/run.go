@@ -91,24 +91,24 @@ const bulkRows = 128
 
 // writeRun stores a live run: a sorted sequence inside one transaction. An empty one
 // leaves nothing.
-func (c *Catalog) writeRun(ctx context.Context, tx Tx, at place, pages bool, entries iter.Seq2[runs.Entry, error]) (id int64, err error) {
-	id, err = c.newRun(ctx, tx, at, stateLive, pages)
+func (c *Catalog) writeRun(ctx context.Context, tx Tx, at place, pages bool, entries iter.Seq2[runs.Entry, error]) error {
+	id, err := c.newRun(ctx, tx, at, stateLive, pages)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	keys, err := c.fillRun(ctx, id, at.hashed, pages, entries, func(table string, columns []string, rows [][]any) error {
 		c.step("pages")
 		return tx.Bulk(ctx, table, columns, rows)
 	})
 	if err != nil {
-		return 0, err
+		return err
 	}
 	if keys == 0 {
 		_, err = tx.Exec(ctx, `DELETE FROM run WHERE id = $1`, id)
-		return 0, err
+		return err
 	}
 	_, err = tx.Exec(ctx, `UPDATE run SET keys = $2 WHERE id = $1`, id, keys)
-	return id, err
+	return err
 }
 
 func (c *Catalog) newRun(ctx context.Context, tx Tx, at place, state int, pages bool) (id int64, err error) {

@@ -69,18 +69,22 @@ func (c *Catalog) addExact(ctx context.Context, tx Tx, at place, seq int64, v ca
 			yield(runs.Entry{}, err)
 		}
 	}
+	err = c.writeSmall(ctx, tx, at, true, small, counted)
+	return fresh, err
+}
+
+// writeSmall stores a run, together with the small ones of its place once these are as
+// many as are merged: merging them at once costs less than looking after them.
+func (c *Catalog) writeSmall(ctx context.Context, tx Tx, at place, pages bool, small []run, entries iter.Seq2[runs.Entry, error]) error {
 	if len(small) < runs.Fanout-1 {
-		_, err = c.writeRun(ctx, tx, at, true, counted)
-		return fresh, err
+		return c.writeRun(ctx, tx, at, pages, entries)
 	}
-	// Small runs are merged at once: that costs less than looking after them.
-	sources := c.sources(ctx, tx, small)
-	own, end := sourceOf(counted)
+	own, end := sourceOf(entries)
 	defer end()
-	if _, err = c.writeRun(ctx, tx, at, true, runs.Merge(append(sources, own)...)); err != nil {
-		return 0, err
+	if err := c.writeRun(ctx, tx, at, pages, runs.Merge(append(c.sources(ctx, tx, small), own)...)); err != nil {
+		return err
 	}
-	return fresh, c.remove(ctx, tx, small)
+	return c.remove(ctx, tx, small)
 }
 
 // addHashes writes runs of 8 bytes a version, sorted a part at a time.
@@ -98,7 +102,6 @@ func (c *Catalog) addHashes(ctx context.Context, tx Tx, at place, seq int64, v c
 				}
 			}
 		}
-		sources := iter.Seq2[runs.Entry, error](entries)
 		var small []run
 		if runs.Level(int64(len(hashes))) == 0 {
 			there, err := c.runs(ctx, tx, at.feature, at.container)
@@ -107,17 +110,7 @@ func (c *Catalog) addHashes(ctx context.Context, tx Tx, at place, seq int64, v c
 			}
 			small = level(there, 0)
 		}
-		if len(small) < runs.Fanout-1 {
-			_, err := c.writeRun(ctx, tx, at, pages, sources)
-			return err
-		}
-		stored := c.sources(ctx, tx, small)
-		own, end := sourceOf(sources)
-		defer end()
-		if _, err := c.writeRun(ctx, tx, at, pages, runs.Merge(append(stored, own)...)); err != nil {
-			return err
-		}
-		return c.remove(ctx, tx, small)
+		return c.writeSmall(ctx, tx, at, pages, small, entries)
 	}
 	var distinct, rows int64
 	for version, n := range v.Sorted {
