@@ -79,6 +79,22 @@ func brokenWrites() map[string]brokenCase {
 		"rounds_floats":     {"Write/W1_rows_written_are_rows_read", "turns NaN and -0 into 0 on the way out", roundsFloats},
 		"accepts_anything":  {"Write/W12_data_version_is_checked", "fails bad writes with a text only", breakWrite(textOnly)},
 		"panics_on_nothing": {"Errors/X7_zero_requests_do_not_panic", "panics on a request without a plan", breakWrite(panics)},
+		"left_broken_by_a_cancelled_write": {"Errors/X8_context_may_end_anywhere", "refuses everything after a write that was cancelled on its way", func(next core.Store) core.Store {
+			var broken atomic.Bool
+			return breakWrite(func(next core.Store, ctx context.Context, req core.WriteRequest) (core.Commit, error) {
+				if broken.Load() {
+					return core.Commit{}, core.ErrConflict
+				}
+				c, err := next.Write(ctx, req)
+				broken.Store(errors.Is(err, context.Canceled))
+				return c, err
+			})(next)
+		}},
+		"writes_although_it_was_cancelled": {"Errors/X8_context_may_end_anywhere", "reports a context that ended after it has committed", breakWrite(
+			func(next core.Store, ctx context.Context, req core.WriteRequest) (core.Commit, error) {
+				c, err := next.Write(ctx, req)
+				return c, errors.Join(err, ctx.Err())
+			})},
 	}
 }
 

@@ -26,6 +26,7 @@ func errorProperties() []property {
 		{code: "X5", name: "close_is_idempotent_then_closed", run: x5, why: "deferred closes run twice, and late calls must be told"},
 		{code: "X6", name: "hostile_keys_are_invalid", run: x6, why: "keys become paths and table names"},
 		{code: "X7", name: "zero_requests_do_not_panic", run: x7, why: "a forgotten field is a mistake, not a crash"},
+		{code: "X8", name: "context_may_end_anywhere", run: x8, why: "a store that a cancelled call breaks fails for everybody else"},
 	}
 }
 

@@ -131,8 +131,13 @@ func (c *conn) query(ctx context.Context, sql string) (array.RecordReader, error
 	return r, nil
 }
 
+// begin opens a transaction. It is not interrupted: a BEGIN that reports so may have opened one, which the next user of the connection
+// would find.
 func (c *conn) begin(ctx context.Context) error {
-	_, err := c.exec(ctx, "BEGIN TRANSACTION")
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	_, err := c.exec(context.WithoutCancel(ctx), "BEGIN TRANSACTION")
 	c.tx = err == nil
 	return err
 }

@@ -4,6 +4,7 @@ package duckdb
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -54,4 +55,28 @@ func (r *inlet) Release() {
 		r.batch.Release()
 		r.batch = nil
 	}
+}
+
+// ingest appends all rows of an inlet to a table and gives their number. Everything in the registered view must be inserted as it is: DuckDB
+// believes that a view over a stream does projections and filters, and it does neither.
+func (c *conn) ingest(ctx context.Context, in *inlet, table string) (n int64, err error) {
+	// A name of its own, because other connections and other stores on this database make views too.
+	view := fmt.Sprintf("metaxy_rows_%p", in)
+	release, err := c.arrow.RegisterView(in, view)
+	if err != nil {
+		return 0, translate(err)
+	}
+	defer func() {
+		if err != nil {
+			// An interrupted statement may go on existing, and with it its hold on the stream, until the connection is given another one.
+			_, _ = c.exec(context.Background(), "SELECT 1")
+		}
+		release()
+	}()
+	if n, err = c.exec(ctx, "INSERT INTO "+table+" SELECT * FROM "+view); err != nil {
+		return 0, err
+	}
+	// The driver makes a view that would outlive the transaction.
+	_, err = c.exec(ctx, "DROP VIEW "+view)
+	return n, err
 }

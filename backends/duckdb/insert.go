@@ -26,8 +26,7 @@ type insert struct {
 	err    error
 }
 
-// begin starts the statement. Everything in the registered view must be inserted as it is: DuckDB believes that a view over a stream does
-// projections and filters, and it does neither.
+// begin starts the statement.
 func (w *writer) begin() *insert {
 	ins := &insert{w: w, mem: memory.DefaultAllocator, done: make(chan error, 1)}
 	ins.ctx, ins.cancel = context.WithCancel(w.ctx)
@@ -43,24 +42,11 @@ func (w *writer) begin() *insert {
 		fields = append(fields, arrow.Field{Name: fmt.Sprint("c", i), Type: k.typ, Nullable: true})
 	}
 	ins.in = newInlet(ins.ctx, arrow.NewSchema(fields, nil))
-	// A name of its own, because other connections and other stores on this database make views too.
-	view := fmt.Sprintf("metaxy_rows_%p", ins)
-	go func() { ins.done <- ins.exec(view) }()
+	go func() {
+		_, err := w.c.ingest(ins.ctx, ins.in, w.m.table())
+		ins.done <- err
+	}()
 	return ins
-}
-
-func (ins *insert) exec(view string) error {
-	release, err := ins.w.c.arrow.RegisterView(ins.in, view)
-	if err != nil {
-		return translate(err)
-	}
-	defer release()
-	if _, err := ins.w.c.exec(ins.ctx, "INSERT INTO "+ins.w.m.table()+" SELECT * FROM "+view); err != nil {
-		return err
-	}
-	// The driver makes a view that would outlive the transaction.
-	_, err = ins.w.c.exec(ins.ctx, "DROP VIEW "+view)
-	return err
 }
 
 // add arranges a piece as the table has it, and takes it over.

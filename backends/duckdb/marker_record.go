@@ -129,18 +129,9 @@ func fill(ctx context.Context, c *conn, table string, found *outstanding) error 
 			b.Release()
 		}
 	}()
-	view := fmt.Sprintf("metaxy_outstanding_%p", in)
-	release, err := c.arrow.RegisterView(in, view)
-	if err != nil {
-		return translate(err)
-	}
-	defer release()
-	n, err := c.exec(ctx, "INSERT INTO "+table+" SELECT * FROM "+view)
+	n, err := c.ingest(ctx, in, table)
 	if err == nil && n != found.rows {
 		err = fmt.Errorf("%w: %d of %d ids were recorded", core.ErrIntegrity, n, found.rows)
-	}
-	if err == nil {
-		_, err = c.exec(ctx, "DROP VIEW "+view)
 	}
 	return err
 }

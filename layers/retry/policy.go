@@ -67,6 +67,9 @@ func (p *policy) run(ctx context.Context, op core.Op, key core.FeatureKey, f fun
 		last = f(ctx)
 		return last
 	})
+	if attempts > 0 && last == nil {
+		err = nil // what succeeded did so, also where the context has ended meanwhile
+	}
 	p.counts.ended(op, attempts, again, err)
 	return p.explain(ctx, op, key, err, last)
 }
