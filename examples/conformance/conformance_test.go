@@ -7,11 +7,15 @@ import (
 	"sync"
 	"testing"
 
+	"go.uber.org/zap"
+
 	"github.com/metaxy-go/metaxy/backends/duckdb"
 	"github.com/metaxy-go/metaxy/core"
 	"github.com/metaxy-go/metaxy/layers/cache"
 	"github.com/metaxy-go/metaxy/layers/crypto"
 	"github.com/metaxy-go/metaxy/layers/crypto/keys"
+	"github.com/metaxy-go/metaxy/layers/fallback"
+	"github.com/metaxy-go/metaxy/layers/logging"
 	"github.com/metaxy-go/metaxy/layers/rbac"
 	"github.com/metaxy-go/metaxy/layers/rbac/identity"
 	"github.com/metaxy-go/metaxy/storetest"
@@ -174,6 +178,14 @@ func (p pile) Wrap(next core.Store) (core.Store, error) {
 		}
 	}
 	return next, nil
+}
+
+// TestObservedOverDuckDB: logging above fallback, whose legs hold nothing.
+func TestObservedOverDuckDB(t *testing.T) {
+	storetest.RunLayer(t, onFiles(func(t testing.TB) core.Layer {
+		legs := fallback.NewWith(fallback.Leg("staging", storetest.Empty(t)), fallback.Leg("prod", storetest.Empty(t)))
+		return pile{logging.New(zap.NewNop()), legs}
+	}))
 }
 
 // TestAllOverDuckDB: access above encryption above a cache of ciphertext.
