@@ -36,22 +36,20 @@ func NewGraph(features ...FeatureSpec) (*Graph, error) {
 	for _, key := range slices.Sorted(maps.Keys(g.specs)) {
 		errs = append(errs, g.checkUpstream(g.specs[key])...)
 	}
+	errs = append(errs, g.sort()...)
 	if err := errors.Join(errs...); err != nil {
-		return nil, err
-	}
-	if err := g.sort(); err != nil {
 		return nil, err
 	}
 	for _, key := range g.order {
-		plan, err := g.plan(g.specs[key])
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
+		plan, mistakes := g.plan(g.specs[key])
 		g.plans[key] = plan
+		errs = append(errs, mistakes...)
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
+	}
+	for _, key := range g.order {
+		g.version(g.plans[key])
 	}
 	return g, nil
 }
@@ -111,59 +109,60 @@ func (g *Graph) Descendants(key FeatureKey) []FeatureKey {
 	return keys
 }
 
-// sort orders the features topologically; a cycle is named in full.
-func (g *Graph) sort() error {
+// sort orders the features topologically; each cycle is named in full.
+func (g *Graph) sort() (cycles []error) {
 	const visiting, done = 1, 2
 	state := map[FeatureKey]int{}
 	var path []FeatureKey
-	var visit func(FeatureKey) error
-	visit = func(k FeatureKey) error {
-		switch state[k] {
-		case done:
-			return nil
-		case visiting:
+	var visit func(FeatureKey)
+	visit = func(k FeatureKey) {
+		if _, known := g.specs[k]; !known || state[k] == done {
+			return
+		}
+		if state[k] == visiting {
 			cycle := append(slices.Clone(path[slices.Index(path, k):]), k)
-			return invalidf("features depend on each other in a circle: %s", joinKeys(cycle, " → "))
+			cycles = append(cycles, invalidf("features depend on each other in a circle: %s", joinKeys(cycle, " → ")))
+			return
 		}
 		state[k] = visiting
 		path = append(path, k)
 		for _, d := range g.Upstream(k) {
-			if err := visit(d); err != nil {
-				return err
-			}
+			visit(d)
 		}
 		path = path[:len(path)-1]
 		state[k] = done
 		g.order = append(g.order, k)
-		return nil
 	}
 	for _, k := range slices.Sorted(maps.Keys(g.specs)) {
-		if err := visit(k); err != nil {
-			return err
-		}
+		visit(k)
 	}
-	return nil
+	return cycles
 }
 
-// plan spells out one feature whose upstream is already planned.
-func (g *Graph) plan(f FeatureSpec) (*Plan, error) {
-	p := &Plan{Feature: f, valid: true}
+// plan spells out how one feature meets its upstream.
+func (g *Graph) plan(f FeatureSpec) (p *Plan, errs []error) {
+	p = &Plan{Feature: f, valid: true}
 	for _, d := range f.Deps {
-		up := g.specs[d.Feature]
-		u, err := joinPlan(f, d, up)
+		u, err := joinPlan(f, d, g.specs[d.Feature])
 		if err != nil {
-			return nil, err
+			errs = append(errs, err)
 		}
 		p.Upstream = append(p.Upstream, u)
 	}
-	if err := p.setResolveKey(); err != nil {
-		return nil, err
+	if len(errs) == 0 {
+		if err := p.setResolveKey(); err != nil {
+			errs = append(errs, err)
+		}
 	}
-	for _, c := range f.Containers {
-		p.Containers = append(p.Containers, g.containerPlan(f, c))
+	return p, errs
+}
+
+// version completes a plan whose upstream has been completed.
+func (g *Graph) version(p *Plan) {
+	for _, c := range p.Feature.Containers {
+		p.Containers = append(p.Containers, g.containerPlan(p.Feature, c))
 	}
 	p.Version = featureVersion(p)
-	return p, nil
 }
 
 // containerPlan resolves what a container depends on and its static version.

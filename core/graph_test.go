@@ -52,9 +52,11 @@ func TestGraphMistakesNameTheirCulprit(t *testing.T) {
 		"groups without N:1": {[]core.FeatureSpec{raw(), crop(func(f *core.FeatureSpec) {
 			f.Deps = []core.Dependency{{Feature: "video/raw", On: []string{"sample_id"}}}
 		})}, []string{"only an aggregation groups"}},
-		"unknown lineage":      {[]core.FeatureSpec{raw(), crop(func(f *core.FeatureSpec) { f.Deps = []core.Dependency{{Feature: "video/raw", Lineage: 9}} })}, []string{"unknown lineage 9"}},
-		"samples undetermined": {[]core.FeatureSpec{core.NewFeature("a", core.ID("x")), core.NewFeature("b", core.ID("y")), core.NewFeature("c", core.ID("x", "y"), core.DependsOn("a", core.Expand()), core.DependsOn("b", core.Expand()))}, []string{"feature c", "no dependency has all of x, y"}},
-		"two mistakes at once": {[]core.FeatureSpec{raw(core.ID("x", "x")), crop(core.DependsOn("video/rwa"))}, []string{`"x" is listed twice`, "unknown feature video/rwa"}},
+		"unknown lineage":                 {[]core.FeatureSpec{raw(), crop(func(f *core.FeatureSpec) { f.Deps = []core.Dependency{{Feature: "video/raw", Lineage: 9}} })}, []string{"unknown lineage 9"}},
+		"samples undetermined":            {[]core.FeatureSpec{core.NewFeature("a", core.ID("x")), core.NewFeature("b", core.ID("y")), core.NewFeature("c", core.ID("x", "y"), core.DependsOn("a", core.Expand()), core.DependsOn("b", core.Expand()))}, []string{"feature c", "no dependency has all of x, y"}},
+		"two mistakes at once":            {[]core.FeatureSpec{raw(core.ID("x", "x")), crop(core.DependsOn("video/rwa"))}, []string{`"x" is listed twice`, "unknown feature video/rwa"}},
+		"a circle beside another mistake": {[]core.FeatureSpec{core.NewFeature("a", core.DependsOn("b")), core.NewFeature("b", core.DependsOn("a")), crop(core.DependsOn("video/rwa")), core.NewFeature("z", core.DependsOn("z"))}, []string{"a → b → a", "unknown feature video/rwa", "z → z"}},
+		"below a mistake":                 {[]core.FeatureSpec{raw(), crop(up(), core.ID("crop_id")), core.NewFeature("x", core.ID("crop_id"), core.DependsOn("video/crop")), core.NewFeature("y", core.DependsOn("video/raw"), core.DependsOn("x"))}, []string{`id column "sample_id"`, `feature y: dependency x has id column "crop_id"`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g, err := core.NewGraph(tc.features...)
