@@ -127,3 +127,30 @@ func TestFullDisk(t *testing.T) {
 }
 
 func stringReader(s string) *strings.Reader { return strings.NewReader(s) }
+
+// A slice does not know how many nulls it has, and Arrow stores the count when
+// first asked: workers that ask at once would race.
+func TestBlocksAreCountedBeforeTheyAreShared(t *testing.T) {
+	t.Parallel()
+	b := array.NewStringBuilder(memory.DefaultAllocator)
+	b.AppendValues([]string{"a", "b", "", "d"}, []bool{true, true, false, true})
+	whole := b.NewArray()
+	defer whole.Release()
+	id, part := array.NewSlice(whole, 0, 3), array.NewSlice(whole, 1, 4)
+	defer id.Release()
+	defer part.Release()
+	if part.Data().NullN() >= 0 {
+		t.Fatal("the slice knows its nulls: the test is for nothing")
+	}
+	fields := []arrow.Field{{Name: "id", Type: arrow.BinaryTypes.String, Nullable: true}, {Name: "note", Type: arrow.BinaryTypes.String, Nullable: true}}
+	rec := array.NewRecordBatch(arrow.NewSchema(fields, nil), []arrow.Array{id, part}, 3)
+	defer rec.Release()
+	block, err := (&spec{name: "x", key: []string{"id"}}).newBlock(rec, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer block.release()
+	if n := block.rec.Column(1).Data().NullN(); n != 1 {
+		t.Errorf("a block's column says it has %d nulls, want 1", n)
+	}
+}

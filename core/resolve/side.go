@@ -65,8 +65,9 @@ type block struct {
 	leads []int32 // grouped: the rows that lead a group
 }
 
-// newBlock binds a batch. It retains the batch; release gives it back.
+// newBlock binds a batch, which workers are going to share. It retains the batch; release gives it back.
 func (sp *spec) newBlock(rec arrow.RecordBatch, start int64) (*block, error) {
+	core.Share(rec)
 	b := &block{rec: rec, start: start}
 	var err error
 	if b.keys, err = ident.BindKeys(rec, sp.key); err != nil {
