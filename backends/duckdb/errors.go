@@ -59,7 +59,7 @@ func translate(err error) error {
 	}
 	made := func(sentinel error, text string) error { return &engineError{sentinel, text, e.Type} }
 	if m := holder.FindStringSubmatch(e.Msg); m != nil {
-		return made(core.ErrUnavailable, fmt.Sprintf("the database is locked by %s (PID %s); open it read-only in every process but one", m[1], m[2]))
+		return made(core.ErrUnavailable, fmt.Sprintf("the database is locked by %s (PID %s); close it there, or open it read-only in every process", m[1], m[2]))
 	}
 	switch {
 	case is("read-only mode", "read-only database") && !is("does not exist"):

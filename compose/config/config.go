@@ -194,7 +194,11 @@ func (c *Config) Store(name string) (string, error) {
 	case name == "":
 		return "", invalidf("%s: which store? Name one of %v or set a default", c.file(), c.Names())
 	case c.store(name) == nil:
-		return "", invalidf("%s: unknown store %q%s", c.file(), name, tomltree.Suggest(name, c.Names()))
+		near := tomltree.Suggest(name, c.Names())
+		if near == "" {
+			near = fmt.Sprintf("; there are %v", c.Names())
+		}
+		return "", invalidf("%s: unknown store %q%s", c.file(), name, near)
 	case c.store(name).abstract:
 		return "", invalidf("%s: store %s has no backend: it is there to be extended", c.file(), name)
 	}

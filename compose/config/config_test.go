@@ -126,6 +126,9 @@ func TestPathsAndNames(t *testing.T) {
 	if got := fmt.Sprint(c.Names()); got != "[dev staging prod]" {
 		t.Error(got)
 	}
+	if _, err := c.Store("elsewhere"); err == nil || !strings.Contains(err.Error(), `unknown store "elsewhere"; there are [`) {
+		t.Error(err)
+	}
 	if _, err := c.Store("pord"); err == nil || !strings.Contains(err.Error(), `unknown store "pord"; did you mean "prod"?`) {
 		t.Error(err)
 	}
@@ -205,6 +208,7 @@ func TestMistakes(t *testing.T) {
 		"type":              {"[stores.a]\n" + backend + "[stores.a.logging]\nhide_error_text = \"yes\"\n", `metaxy.toml:4:1: hide_error_text is a string, want true or false`},
 		"no backend":        {"[stores.a]\n", `metaxy.toml:1:9: store a has no backend: set one such as "duckdb://a.duckdb"`},
 		"no URL":            {"[stores.a]\nbackend = \"dev.duckdb\"\n", `metaxy.toml:2:1: backend: want a URL such as "duckdb://dev.duckdb" or "memory://"`},
+		"mistyped backend":  {"[stores.a]\nbackend = 5\n", `metaxy.toml:2:1: backend is an integer, want a string`},
 		"default":           {"default = \"b\"\n[stores.a]\n" + backend, `metaxy.toml:1:1: default: unknown store "b"`},
 		"leg":               {"[stores.prod]\n" + backend + "[stores.a]\n" + backend + "fallback = [\"prd\"]\n", `metaxy.toml:5:13: store a falls back to unknown store "prd"; did you mean "prod"?`},
 		"itself":            {"[stores.a]\n" + backend + "fallback = [\"a\"]\n", `metaxy.toml:3:13: store a falls back to itself`},

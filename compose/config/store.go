@@ -113,7 +113,8 @@ func get[T any](t *tomltree.Table, key string, read func(string) T) setting[T] {
 // checkStore reports what is missing once everything is inherited.
 func (c *Config) checkStore(root *tomltree.Table, s *storeTable) {
 	if s.backend.value == "" {
-		if s.abstract = !s.backend.set && c.isExtended(s.name); !s.abstract {
+		mistyped := s.backend.set && s.broken // which was said
+		if s.abstract = !s.backend.set && c.isExtended(s.name); !s.abstract && !mistyped {
 			root.Add(s.pos.Errorf("store %s has no backend: set one such as \"duckdb://%s.duckdb\"", s.name, s.name))
 			s.broken = true
 		}

@@ -104,7 +104,8 @@ func (t *Table) Err() error {
 		}
 		return cmp.Or(cmp.Compare(x.Pos.Line, y.Pos.Line), cmp.Compare(x.Pos.Column, y.Pos.Column))
 	})
-	return errors.Join(errs...)
+	// A value may have been asked for more than once.
+	return errors.Join(slices.CompactFunc(errs, func(a, b error) bool { return a.Error() == b.Error() })...)
 }
 
 func (t *Table) all() []error {
