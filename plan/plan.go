@@ -26,6 +26,7 @@ package plan
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 
@@ -57,14 +58,25 @@ type Feature struct {
 	AtLeast bool `json:"at_least,omitempty"`
 }
 
-// Clean reports whether nothing is to be computed or retired. A feature that
-// holds nothing and waits for its upstream is clean.
+// Clean reports whether nothing is to be computed or retired, which of a
+// feature that is blocked nobody knows. A root feature that holds nothing is
+// clean: what it is to hold comes from outside.
 func (f Feature) Clean() bool {
-	return f.New == 0 && f.Stale == 0 && f.Orphaned == 0 && (f.Blocked == "" || f.Held == 0)
+	return f.New == 0 && f.Stale == 0 && f.Orphaned == 0 && (f.Blocked == "" || f.Root)
 }
 
-// Saved is how many recomputations versions of containers spare.
+// Saved is how many recomputations versions of containers spare. With AtLeast
+// it is an estimate: both counts that it is the difference of can grow.
 func (f Feature) Saved() int64 { return f.RowLevel - f.Stale }
+
+// MarshalJSON adds "saved" to the fields.
+func (f Feature) MarshalJSON() ([]byte, error) {
+	type fields Feature
+	return json.Marshal(struct {
+		fields
+		Saved int64 `json:"saved"`
+	}{fields(f), f.Saved()})
+}
 
 // Report is the answer of Graph, upstream first.
 type Report struct {

@@ -2,6 +2,7 @@ package plan_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -292,8 +293,11 @@ func TestBlocked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !report.Clean() {
-		t.Error("nothing can be computed, so nothing is to be done")
+	if report.Clean() {
+		t.Error("what is blocked is still to be computed")
+	}
+	if f, _ := report.Feature("video"); !f.Clean() {
+		t.Error("a root feature that holds nothing waits for nobody here")
 	}
 	for key, want := range map[core.FeatureKey]string{
 		"video": "holds nothing yet",
@@ -358,11 +362,25 @@ func ExampleGraph() {
 	// crop 2 new
 }
 
+// What the table says is in the JSON too, and comes back.
+func TestJSON(t *testing.T) {
+	f := plan.Feature{Key: "crop", Held: 100, New: 3, Stale: 12, Unchanged: 88, RowLevel: 40, AtLeast: true}
+	data, err := json.Marshal(plan.Report{Features: []plan.Feature{f}})
+	want := `{"features":[{"feature":"crop","held":100,"new":3,"stale":12,"orphaned":0,"unchanged":88,"row_level":40,"at_least":true,"saved":28}]}`
+	if err != nil || string(data) != want {
+		t.Errorf("%s\n%v", data, err)
+	}
+	var back plan.Report
+	if err := json.Unmarshal(data, &back); err != nil || !reflect.DeepEqual(back.Features, []plan.Feature{f}) {
+		t.Error(back, err)
+	}
+}
+
 func ExampleReport_String() {
 	r := plan.Report{Features: []plan.Feature{
 		{Key: "video", Root: true, Held: 100, Unchanged: 100},
 		{Key: "crop", Held: 100, New: 3, Stale: 12, Orphaned: 1, Unchanged: 87, RowLevel: 40, StaleBy: map[string]int64{"frames": 12}, Missing: 2},
-		{Key: "face", AtLeast: true, New: 3},
+		{Key: "face", AtLeast: true, New: 3, RowLevel: 5},
 		{Key: "text", Blocked: "needs audio, which holds nothing yet"},
 	}}
 	fmt.Print(r)
@@ -370,6 +388,6 @@ func ExampleReport_String() {
 	//   new  stale  orphaned  unchanged  row-level  saved  feature
 	//     0      0         0        100          0      0  video
 	//     3     12         1         87         40     28  crop  (stale by frames 12; 2 wait for upstream)
-	//    ≥3     ≥0         0          0          0      0  face
+	//    ≥3     ≥0         0          0         ≥5     ≈5  face
 	//     -      -         -          -          -      -  text: needs audio, which holds nothing yet
 }

@@ -9,7 +9,8 @@ import (
 )
 
 // String draws the report as a table, a line a feature. What is stale is told
-// apart by containers, and "≥" stands before a lower bound.
+// apart by containers, "≥" stands before a lower bound and "≈" before an
+// estimate.
 func (r Report) String() string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
@@ -19,11 +20,12 @@ func (r Report) String() string {
 			fmt.Fprintf(w, "-\t-\t-\t-\t-\t-\t  %s: %s\n", f.Key, f.Blocked)
 			continue
 		}
-		least := ""
+		least, about := "", ""
 		if f.AtLeast {
-			least = "≥"
+			least, about = "≥", "≈"
 		}
-		fmt.Fprintf(w, "%s%d\t%s%d\t%d\t%d\t%d\t%d\t  %s%s\n", least, f.New, least, f.Stale, f.Orphaned, f.Unchanged, f.RowLevel, f.Saved(), f.Key, f.notes())
+		fmt.Fprintf(w, "%s%d\t%s%d\t%d\t%d\t%s%d\t%s%d\t  %s%s\n",
+			least, f.New, least, f.Stale, f.Orphaned, f.Unchanged, least, f.RowLevel, about, f.Saved(), f.Key, f.notes())
 	}
 	_ = w.Flush() // into memory
 	return b.String()
