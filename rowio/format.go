@@ -2,6 +2,7 @@ package rowio
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -23,7 +24,11 @@ const (
 	Table       Format = "table"        // for people; cannot be read back
 )
 
-var formats = []Format{CSV, TSV, JSON, Parquet, Arrow, ArrowStream, Table}
+// Outputs lists the formats that can be written, all of them.
+func Outputs() []Format { return []Format{Table, CSV, TSV, JSON, Parquet, Arrow, ArrowStream} }
+
+// Inputs lists the formats that can be read.
+func Inputs() []Format { return Outputs()[1:] }
 
 var endings = map[string]Format{
 	".csv": CSV, ".tsv": TSV, ".tab": TSV,
@@ -40,16 +45,31 @@ func FormatOf(path string) (Format, error) {
 	return "", invalidf("%s: the ending does not tell the format: use .csv, .tsv, .jsonl, .parquet or .arrow", path)
 }
 
-// ParseFormat is the inverse of a Format's text.
-func ParseFormat(name string) (Format, error) {
-	var names []string
-	for _, f := range formats {
-		if string(f) == name {
-			return f, nil
-		}
-		names = append(names, string(f))
+// ParseFormat is the inverse of a Format's text, for writing.
+func ParseFormat(name string) (Format, error) { return parseFormat(name, Outputs()) }
+
+// ParseInput is ParseFormat for reading.
+func ParseInput(name string) (Format, error) {
+	if Format(name) == Table {
+		return "", invalidf("format %s cannot be read; there are %s", Table, formatNames(Inputs()))
 	}
-	return "", invalidf("unknown format %q%s; there are %s", name, didYouMean(name, names), strings.Join(names, ", "))
+	return parseFormat(name, Inputs())
+}
+
+func parseFormat(name string, there []Format) (Format, error) {
+	if slices.Contains(there, Format(name)) {
+		return Format(name), nil
+	}
+	names := formatNames(there)
+	return "", invalidf("unknown format %q%s; there are %s", name, didYouMean(name, strings.Split(names, ", ")), names)
+}
+
+func formatNames(formats []Format) string {
+	names := make([]string, len(formats))
+	for i, f := range formats {
+		names[i] = string(f)
+	}
+	return strings.Join(names, ", ")
 }
 
 var typeNames = []struct {
@@ -80,14 +100,33 @@ var timestampUTC arrow.DataType = &arrow.TimestampType{Unit: arrow.Microsecond, 
 // ParseType gives the Arrow type that a command line names, such as "int64" or
 // "timestamp" (a moment, in UTC) or "datetime" (without a zone).
 func ParseType(name string) (arrow.DataType, error) {
-	var names []string
 	for _, t := range typeNames {
 		if t.name == name {
 			return t.t, nil
 		}
-		names = append(names, t.name)
 	}
+	names := TypeNames()
 	return nil, invalidf("unknown type %q%s; there are %s", name, didYouMean(name, names), strings.Join(names, ", "))
+}
+
+// TypeNames lists what ParseType takes.
+func TypeNames() []string {
+	names := make([]string, len(typeNames))
+	for i, t := range typeNames {
+		names[i] = t.name
+	}
+	return names
+}
+
+// TypeName is the inverse of ParseType; nested types, among others, have no
+// name.
+func TypeName(t arrow.DataType) (string, bool) {
+	for _, known := range typeNames {
+		if arrow.TypeEqual(known.t, t) {
+			return known.name, true
+		}
+	}
+	return "", false
 }
 
 func didYouMean(name string, candidates []string) string {

@@ -3,7 +3,6 @@ package rowio
 import (
 	"bufio"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -137,22 +136,37 @@ func WriteFile(path string, rows core.Rows, opts ...Option) (int64, error) {
 func WriteFileAs(path string, f Format, rows core.Rows, opts ...Option) (n int64, err error) {
 	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
-		return 0, err
+		return 0, onFile(path, err, "")
 	}
 	defer func() {
 		if err != nil {
 			_ = tmp.Close()
 			_ = os.Remove(tmp.Name())
+			err = onFile(path, err, tmp.Name())
 		}
 	}()
 	if n, err = Write(tmp, f, rows, opts...); err != nil {
 		return n, err
 	}
 	if err := tmp.Chmod(0o644); err != nil {
-		return n, fmt.Errorf("%s: %w", path, err)
+		return n, err
 	}
 	if err := tmp.Close(); err != nil {
 		return n, err
 	}
 	return n, os.Rename(tmp.Name(), path)
+}
+
+// onFile names the file that was asked for where an error of the file system
+// names the temporary one; "" stands for one whose name is not known.
+func onFile(path string, err error, tmp string) error {
+	var one *os.PathError
+	if errors.As(err, &one) && (tmp == "" || one.Path == tmp) {
+		return &os.PathError{Op: one.Op, Path: path, Err: one.Err}
+	}
+	var two *os.LinkError
+	if errors.As(err, &two) && two.Old == tmp {
+		return &os.PathError{Op: "write", Path: path, Err: two.Err}
+	}
+	return err
 }
