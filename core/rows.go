@@ -17,7 +17,8 @@ import (
 type Rows struct {
 	Schema     *arrow.Schema
 	Batches    iter.Seq2[arrow.RecordBatch, error]
-	Replayable bool // Batches may be ranged over again from the start
+	Replayable bool   // Batches may be ranged over again from the start
+	Origin     string // of a Read: the fallback leg that answered, as in Info; "" when it was this store
 }
 
 // errRanged is what a second range over single-use rows yields.

@@ -22,13 +22,13 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// stacks is how many random stacks are tried: 3,500, a tenth of it with -short
+// stacks is how many random stacks are tried: 5,000, a tenth of it with -short
 // and with the race detector, which is about ten times slower.
 func stacks() int {
 	if testing.Short() || raceEnabled {
-		return 350
+		return 500
 	}
-	return 3500
+	return 5000
 }
 
 // steps is how many calls each stack answers at most.

@@ -31,6 +31,9 @@ func TestDepthFirst(t *testing.T) {
 		if info, err := dev.Stat(t.Context(), core.StatRequest{Key: key}); err != nil || info.Origin != want.origin {
 			t.Errorf("%s: from %q (%v), want %q", key, info.Origin, err, want.origin)
 		}
+		if rows, err := dev.Read(t.Context(), core.ReadRequest{Key: key}); err != nil || rows.Origin != want.origin {
+			t.Errorf("%s: rows from %q (%v), want %q", key, rows.Origin, err, want.origin)
+		}
 	}
 	// Writing here hides all of it, whatever the filter leaves.
 	put(t, dev, "a", versions{"z": "dev"})
@@ -42,6 +45,24 @@ func TestDepthFirst(t *testing.T) {
 	}
 	if info, err := dev.Stat(t.Context(), core.StatRequest{Key: "a"}); err != nil || info.Origin != "" {
 		t.Errorf("own feature from %q (%v)", info.Origin, err)
+	}
+}
+
+// An empty table here proves nothing about a leg that cannot be asked.
+func TestEmptyHereAndUnavailableThere(t *testing.T) {
+	base, prod := open(t), watch(open(t))
+	put(t, base, "a", versions{})
+	put(t, prod.next, "a", versions{"x": "prod"})
+	dev := over(t, base, fallback.NewWith(fallback.Leg("prod", prod), fallback.OnUnavailable()))
+	if got := get(t, dev, core.ReadRequest{Key: "a"}); got["x"] != "prod" {
+		t.Errorf("read %v", got)
+	}
+	prod.failAll(core.ErrUnavailable)
+	if rows, err := dev.Read(t.Context(), core.ReadRequest{Key: "a"}); !errors.Is(err, core.ErrUnavailable) {
+		t.Errorf("prod holds rows and is down: %+v, %v", rows, err)
+	}
+	if _, err := dev.Stat(t.Context(), core.StatRequest{Key: "a"}); !errors.Is(err, core.ErrUnavailable) {
+		t.Errorf("stat while prod is down: %v", err)
 	}
 }
 

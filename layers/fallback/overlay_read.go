@@ -32,7 +32,10 @@ func (s *store) overlay(ctx context.Context, req core.ReadRequest) (core.Rows, e
 	}
 	if len(all) == 1 && !origin {
 		rows, err := all[0].at.store.Read(ctx, req)
-		return rows, all[0].at.errorOf(err)
+		if err != nil {
+			return core.Rows{}, all[0].at.errorOf(err)
+		}
+		return all[0].at.signedRows(rows), nil
 	}
 	v, err := newView(all, req)
 	if err != nil {
@@ -48,7 +51,7 @@ func (s *store) overlay(ctx context.Context, req core.ReadRequest) (core.Rows, e
 		}
 		v.parts = append(v.parts, p)
 	}
-	return core.Rows{Schema: v.plan.Schema, Batches: core.Once(func(yield func(arrow.RecordBatch, error) bool) {
+	return core.Rows{Schema: v.plan.Schema, Origin: v.origin, Batches: core.Once(func(yield func(arrow.RecordBatch, error) bool) {
 		if err := s.usable(core.OpRead, req.Key); err != nil {
 			yield(nil, err)
 			return
@@ -68,6 +71,8 @@ type view struct {
 	ids   *hasher
 	all   []held
 	parts []*part
+
+	origin string // of the rows: the places that hold the feature
 }
 
 func newView(all []held, req core.ReadRequest) (*view, error) {
@@ -86,7 +91,7 @@ func newView(all []held, req core.ReadRequest) (*view, error) {
 	if seq := req.AsOf.Seq; seq > 0 && seq < info.Generation && len(all) > 1 && int64(len(all[0].info.Log)) < info.Generation {
 		return nil, fmt.Errorf("%w: of %s the time of commit %d is not told, by which the others would be read", core.ErrUnsupported, all[0].name(), seq+1)
 	}
-	v := &view{req: req, all: all, ids: newHasher(ids)}
+	v := &view{req: req, all: all, ids: newHasher(ids), origin: info.Origin}
 	v.plan, err = req.Bind(info)
 	return v, err
 }

@@ -120,6 +120,9 @@ func TestOverlayOrigin(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if of := strings.TrimSpace(text); rows.Origin != of && rows.Origin != "+"+of {
+			t.Errorf("%+v: rows from %q", req, rows.Origin)
+		}
 		var origins []string
 		for b, err := range rows.All() {
 			if err != nil {

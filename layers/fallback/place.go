@@ -117,7 +117,7 @@ func anyRows(log []core.Commit) bool {
 
 // search asks this store, then each leg, until one holds the feature and
 // counts. The place is nil with an error. A place that holds the feature but
-// does not count answers when no other does.
+// does not count answers when no other does, and all could be asked.
 func search[T any](
 	s *store, op core.Op, key core.FeatureKey,
 	ask func(*place) (T, error), counts func(*place, T) (bool, error),
@@ -150,11 +150,11 @@ func search[T any](
 		}
 	}
 	switch {
+	case unavailable != nil:
+		// The rows may be there: it would be wrong to say that there are none.
+		return none, nil, unavailable
 	case emptyAt != nil:
 		return empty, emptyAt, nil
-	case unavailable != nil:
-		// The feature may be there: it would be wrong to say that it is not.
-		return none, nil, unavailable
 	}
 	return none, nil, &core.Error{Op: op, Key: key, Layer: Name, Err: fmt.Errorf("%w, nor in %s", core.ErrFeatureNotFound, s.legNames())}
 }

@@ -64,7 +64,7 @@ func (s *store) checkRetire(ctx context.Context, req core.WriteRequest) error {
 		core.ErrUnsupported, p.name, p.name)}
 }
 
-// Read is core.Store's. A feature that is known to be here costs one call.
+// Read is core.Store's. Rows.Origin names the leg that answered. A feature that is known to be here costs one call.
 func (s *store) Read(ctx context.Context, req core.ReadRequest) (core.Rows, error) {
 	if err := s.usable(core.OpRead, req.Key); err != nil {
 		return core.Rows{}, err
@@ -82,10 +82,13 @@ func (s *store) Read(ctx context.Context, req core.ReadRequest) (core.Rows, erro
 			return rows, err
 		}
 	}
-	rows, _, err := search(s, core.OpRead, req.Key,
+	rows, p, err := search(s, core.OpRead, req.Key,
 		func(p *place) (core.Rows, error) { return p.store.Read(ctx, req) },
 		func(p *place, _ core.Rows) (bool, error) { return p.counts(ctx, req.Key) })
-	return rows, err
+	if err != nil {
+		return core.Rows{}, err
+	}
+	return p.signedRows(rows), nil
 }
 
 // List is core.Store's: the features of every place in key order, each once.
@@ -131,6 +134,13 @@ func (p *place) signed(info core.Info) core.Info {
 		info.Origin = p.name
 	}
 	return info
+}
+
+func (p *place) signedRows(rows core.Rows) core.Rows {
+	if rows.Origin == "" {
+		rows.Origin = p.name
+	}
+	return rows
 }
 
 // where finds the place that answers for a feature, nil when none holds it.

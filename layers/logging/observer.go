@@ -124,6 +124,7 @@ func appendResult(f []zap.Field, c around.Call, o around.Outcome) []zap.Field {
 		if o.Bytes >= 0 {
 			f = appendSize(f, o.Bytes)
 		}
+		f = appendOrigin(f, o.Origin)
 	case core.OpResolve:
 		s := o.Stats
 		f = append(f, zap.Int64("new", s.New), zap.Int64("stale", s.Stale), zap.Int64("orphaned", s.Orphaned),
@@ -132,12 +133,18 @@ func appendResult(f []zap.Field, c around.Call, o around.Outcome) []zap.Field {
 		f = append(f, zap.Int64("features", o.Rows))
 	case core.OpStat, core.OpEvolve:
 		f = append(f, zap.Int64("samples", o.Info.Rows), zap.Int64("commit", o.Info.Generation), zap.Int("schema_version", o.Info.SchemaVersion))
-		if o.Info.Origin != "" {
-			f = append(f, zap.String("origin", o.Info.Origin))
-		}
+		f = appendOrigin(f, o.Info.Origin)
 	default:
 	}
 	return f
+}
+
+// appendOrigin tells which leg of a fallback answered, if one did.
+func appendOrigin(f []zap.Field, origin string) []zap.Field {
+	if origin == "" {
+		return f
+	}
+	return append(f, zap.String("origin", origin))
 }
 
 // appendSize gives a size twice: to read, and to add up.

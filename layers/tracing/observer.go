@@ -173,7 +173,7 @@ func appendStream(attrs []attribute.KeyValue, c around.Call, o around.Outcome) [
 	if o.Bytes >= 0 {
 		attrs = append(attrs, keyBytes.Int64(o.Bytes))
 	}
-	return attrs
+	return appendOrigin(attrs, o.Origin)
 }
 
 func appendResult(attrs []attribute.KeyValue, c around.Call, o around.Outcome) []attribute.KeyValue {
@@ -185,10 +185,14 @@ func appendResult(attrs []attribute.KeyValue, c around.Call, o around.Outcome) [
 		attrs = append(attrs, keyNew.Int64(s.New), keyStale.Int64(s.Stale), keyOrphaned.Int64(s.Orphaned),
 			keyUnchanged.Int64(s.Unchanged), keyMissing.Int64(s.Missing))
 	case c.Op == core.OpStat || c.Op == core.OpEvolve:
-		attrs = append(attrs, keyCommit.Int64(o.Info.Generation))
-		if o.Info.Origin != "" {
-			attrs = append(attrs, keyOrigin.String(o.Info.Origin))
-		}
+		attrs = appendOrigin(append(attrs, keyCommit.Int64(o.Info.Generation)), o.Info.Origin)
 	}
 	return attrs
+}
+
+func appendOrigin(attrs []attribute.KeyValue, origin string) []attribute.KeyValue {
+	if origin == "" {
+		return attrs
+	}
+	return append(attrs, keyOrigin.String(origin))
 }

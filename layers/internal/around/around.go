@@ -76,6 +76,7 @@ type Outcome struct {
 	Consumer   time.Duration // the part of Elapsed that the loop's body took, 0 when nobody wanted it
 	Call       time.Duration // how long the call took that gave these rows
 	Partial    bool          // the consumer left the loop early: no failure
+	Origin     string        // of a Read: the fallback leg that answered, "" when it was this store
 
 	// Of a call that succeeded:
 	Commit core.Commit // Write

@@ -20,7 +20,7 @@ func (s *store) rows(ctx context.Context, c Call, part Part, call time.Duration,
 	c.Part = part
 	r.Batches = func(yield func(arrow.RecordBatch, error) bool) {
 		m := s.begin(ctx, c)
-		m.out.Call = call
+		m.out.Call, m.out.Origin = call, r.Origin
 		defer m.end()
 		for b, err := range batches {
 			if err == nil && b != nil {
