@@ -47,7 +47,8 @@ func sleepReal(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// At puts the layer in another phase, so that a stack can fail anywhere.
+// At puts the layer in another phase, so that a stack can fail anywhere. Beside
+// an access or crypto layer compose wants the second one accepted by name.
 func (f *FaultLayer) At(p core.Phase) *FaultLayer {
 	f.phase = p
 	return f

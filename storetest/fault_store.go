@@ -9,8 +9,10 @@ import (
 	"github.com/metaxy-go/metaxy/core"
 )
 
-// faultStore is what FaultLayer.Wrap makes.
+// faultStore is what FaultLayer.Wrap makes. It is strict, so that it can stand
+// in the phases of enforcing layers too.
 type faultStore struct {
+	core.Strict
 	layer *FaultLayer
 	next  core.Store
 	gate  gate

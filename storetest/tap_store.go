@@ -9,8 +9,10 @@ import (
 	"github.com/metaxy-go/metaxy/core"
 )
 
-// tapStore is what TapLayer.Wrap makes.
+// tapStore is what TapLayer.Wrap makes. It is strict, so that it can stand in
+// the phases of enforcing layers too.
 type tapStore struct {
+	core.Strict
 	layer *TapLayer
 	next  core.Store
 	gate  gate
