@@ -126,6 +126,9 @@ func (c *Config) lacking(ref string) []string {
 func unset(c *Config, text string) []string {
 	var out []string
 	for _, v := range variables.FindAllStringSubmatch(text, -1) {
+		if v[1] == "" {
+			continue
+		}
 		if _, ok := c.getenv(v[1]); !ok {
 			out = append(out, v[1])
 		}

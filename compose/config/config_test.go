@@ -216,6 +216,11 @@ func TestMistakes(t *testing.T) {
 			"[stores.a]\n" + backend + "fallback = [\"b\"]\n[stores.b]\n" + backend + "fallback = [\"c\"]\n[stores.c]\n" + backend + "fallback = [\"b\"]\n",
 			`metaxy.toml:9:13: stores fall back on each other in a circle: b → c → b`,
 		},
+		"own storage": {
+			"[stores.a]\nbackend = \"duckdb://x.duckdb\"\nfallback = [\"m\"]\n[stores.m]\nbackend = \"memory://\"\nfallback = [\"b\"]\n" +
+				"[stores.b]\nbackend = \"duckdb://./x.duckdb?read_only=true\"\n",
+			`metaxy.toml:3:13: store a falls back to m, whose storage is its own: b has the same backend`,
+		},
 		"twice":  {"[stores.b]\n" + backend + "[stores.a]\n" + backend + "fallback = [\"b\", \"b\"]\n", `metaxy.toml:5:18: store a falls back to b twice`},
 		"dollar": {"default = \"$x\"\n", `metaxy.toml:1:1: default: a lone $: write ${NAME} for a variable and $$ for a dollar sign`},
 	} {
@@ -245,7 +250,7 @@ fallback = ["prod"]
 [stores.prod]
 backend = "x://fine"
 [stores.refused]
-backend = "x://fine"
+backend = "x://also/fine"
 fallback = ["prod"]
 accept = { one-access = "no reason" }
 `)

@@ -51,8 +51,8 @@ func (c *Config) expandText(s string) (string, error) {
 	}
 }
 
-// variables matches those without a default.
-var variables = regexp.MustCompile(`\$\{([A-Za-z0-9_]+)\}`)
+// variables matches those without a default, and dollar signs that begin none.
+var variables = regexp.MustCompile(`\$\$|\$\{([A-Za-z0-9_]+)\}`)
 
 func variableName(s string) bool {
 	return s != "" && strings.IndexFunc(s, func(r rune) bool {

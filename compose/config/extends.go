@@ -1,6 +1,7 @@
 package config
 
 import (
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -108,6 +109,14 @@ func (c *Config) checkFallbacks(root *tomltree.Table) {
 		}
 	}
 	circle(c, root, func(s *storeTable) []leg { return s.fallback.value }, "stores fall back on each other in a circle: ")
+	for _, s := range c.stores {
+		for _, l := range s.fallback.value {
+			if same := c.sameStorage(s, l.name, map[string]bool{}); same != "" && s.fallback.from == "" && !s.broken {
+				root.Add(l.pos.Errorf("store %s falls back to %s, whose storage is its own: %s has the same backend", s.name, l.name, same))
+				s.broken = true
+			}
+		}
+	}
 	for range c.stores { // what stands on something broken is broken too
 		for _, s := range c.stores {
 			for _, l := range s.fallback.value {
@@ -138,6 +147,36 @@ func (c *Config) wrongLeg(s *storeTable, l leg, before []leg) string {
 		return l.name + " twice"
 	}
 	return ""
+}
+
+// sameStorage finds the store that is name, or that name falls back to, over the
+// storage of s: reads would meet the same rows again, past the layers of s.
+// Every memory is another one.
+func (c *Config) sameStorage(s *storeTable, name string, seen map[string]bool) string {
+	other := c.store(name)
+	if other == nil || other == s || seen[name] {
+		return ""
+	}
+	seen[name] = true
+	if at := s.storage(); at != "" && at == other.storage() {
+		return name
+	}
+	for _, l := range other.fallback.value {
+		if same := c.sameStorage(s, l.name, seen); same != "" {
+			return same
+		}
+	}
+	return ""
+}
+
+// storage is the URL of the backend without its options, "" for memory.
+func (s *storeTable) storage() string {
+	u := splitURL(s.backend.value)
+	path, _, _ := strings.Cut(u.rest, "?")
+	if path == "" || path == ":memory:" || u.scheme == "memory" {
+		return ""
+	}
+	return u.scheme + "://" + filepath.Clean(path)
 }
 
 // circle reports each circle of a relation between stores once. A store that

@@ -33,6 +33,7 @@ func loggingKind() LayerKind {
 			{Name: "output", Default: "stderr", Choices: []string{"stderr", "stdout"}, Doc: "where lines go"},
 			{Name: "slow", Kind: Duration, Doc: "operations at least this slow are warnings"},
 			{Name: "hide_error_text", Kind: Flag, Doc: "log the kind of an error without its text"},
+			{Name: "sample", Kind: Table, Keys: sampleKeys(), Doc: "leaves out lines of busy stores; warnings and errors are always written"},
 		},
 		Make: func(v Values, env Env) (core.Layer, error) {
 			var opts []logging.Option
@@ -42,12 +43,23 @@ func loggingKind() LayerKind {
 			if v.Flag("hide_error_text") {
 				opts = append(opts, logging.HideErrorText())
 			}
+			if s, ok := v.Table("sample"); ok {
+				opts = append(opts, logging.Sample(s.Duration("interval"), int(s.Number("first")), int(s.Number("thereafter"))))
+			}
 			logger, err := newLogger(v, env.Logger)
 			if err != nil {
 				return nil, err
 			}
 			return logging.New(logger.With(zap.String("store", env.Store)), opts...), nil
 		},
+	}
+}
+
+func sampleKeys() []Key {
+	return []Key{
+		{Name: "interval", Kind: Duration, Positive: true, Default: "1s", Doc: "what is counted anew each time"},
+		{Name: "first", Kind: Number, Default: "100", Doc: "how many lines of a kind are written in each interval"},
+		{Name: "thereafter", Kind: Number, Default: "100", Doc: "of the lines after those, one in so many is written (0: none)"},
 	}
 }
 

@@ -51,6 +51,12 @@ var alike = []struct {
 	{"logging", "[stores.dev.logging]\nslow = \"1s\"\nhide_error_text = true\n", func() core.Layer {
 		return logging.New(zap.NewNop(), logging.SlowThreshold(time.Second), logging.HideErrorText())
 	}},
+	{"logging sampled", "[stores.dev.logging]\nsample = { interval = \"2s\", first = 5, thereafter = 0 }\n", func() core.Layer {
+		return logging.New(zap.NewNop(), logging.Sample(2*time.Second, 5, 0))
+	}},
+	{"logging sampled by default", "[stores.dev.logging.sample]\n", func() core.Layer {
+		return logging.New(zap.NewNop(), logging.Sample(time.Second, 100, 100))
+	}},
 }
 
 // A layer of the file and one made in code describe themselves identically.
@@ -129,7 +135,7 @@ func TestKeysCount(t *testing.T) {
 		"logging.level": "of the logger", "logging.format": "of the logger", "logging.output": "of the logger", "logging.hide_error_text": "not in the summary",
 		"metrics.histograms": "of the registry", "backend_metrics.histograms": "of the registry", "retry.breaker_pause": "needs breaker_failures",
 	}
-	sample := map[config.Kind]string{config.Flag: "true", config.Number: "3", config.Duration: `"77ms"`, config.Size: `"3MiB"`}
+	sample := map[config.Kind]string{config.Flag: "true", config.Number: "3", config.Duration: `"77ms"`, config.Size: `"3MiB"`, config.Table: "{ first = 3 }"}
 	for _, k := range config.Kinds() {
 		if k.Table == "crypto" || k.Table == "rbac" || k.Table == "catalog" {
 			continue // they need files or a URL: TestCatalogKeysCount, TestCryptoColumnKeys, TestAuditSinks and the others beside them

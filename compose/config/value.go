@@ -123,29 +123,37 @@ var sizes = []struct {
 }
 
 func parseSize(s string) (int64, error) {
-	for _, u := range sizes {
-		if number, ok := strings.CutSuffix(s, u.unit); ok {
-			n, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
-			if bytes := n * float64(u.bytes); err == nil && bytes >= 0 && bytes < 1<<62 {
-				return int64(bytes), nil
-			}
-			break
-		}
+	if n, ok := sizeOf(s); ok {
+		return n, nil
 	}
 	return 0, textError(`want bytes, such as 1048576 or "256MiB"` + suggestSize(s))
 }
 
-// suggestSize knows what people write instead: 256mb, 1 G.
-func suggestSize(s string) string {
-	number := strings.TrimRight(s, "bgikmtBGIKMT ")
-	if _, err := strconv.ParseFloat(number, 64); err != nil {
-		return ""
-	}
-	unit := strings.TrimSpace(s[len(number):])
+func sizeOf(s string) (int64, bool) {
 	for _, u := range sizes {
-		if unit != "" && (strings.EqualFold(unit, u.unit) || strings.EqualFold(unit, strings.TrimSuffix(u.unit, "iB"))) {
-			return "; did you mean " + strconv.Quote(number+u.unit) + "?"
+		if number, ok := strings.CutSuffix(s, u.unit); ok {
+			n, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+			bytes := n * float64(u.bytes)
+			return int64(bytes), err == nil && bytes >= 0 && bytes < 1<<62
 		}
+	}
+	return 0, false
+}
+
+// suggestSize knows what people write instead: 256mb, 1 G, 64MiBs.
+func suggestSize(s string) string {
+	number := strings.TrimRight(s, "bgikmtsBGIKMTS ")
+	unit := strings.TrimRight(strings.TrimSpace(s[len(number):]), "sS")
+	for _, u := range sizes {
+		if unit == "" || !strings.EqualFold(unit, u.unit) && !strings.EqualFold(unit, strings.TrimSuffix(u.unit, "iB")) {
+			continue
+		}
+		if better := number + u.unit; better != s {
+			if _, ok := sizeOf(better); ok {
+				return "; did you mean " + strconv.Quote(better) + "?"
+			}
+		}
+		return ""
 	}
 	return ""
 }
