@@ -38,7 +38,8 @@ const (
 
 // Policy keeps items. It is not safe for concurrent use.
 type Policy[K comparable, V any] interface {
-	// Get counts a use of the key and gives its value.
+	// Get counts a use of the key and gives its value. It may evict items, but
+	// not the one that it gives.
 	Get(key K) (V, bool)
 	// Peek gives the value without counting a use.
 	Peek(key K) (V, bool)

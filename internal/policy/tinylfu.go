@@ -18,6 +18,7 @@ type TinyLFU[K comparable, V any] struct {
 	sketch                       *sketch[K]
 
 	climb climber
+	move  float64 // what the climber asked for last, not done yet
 }
 
 var _ Policy[int, int] = (*TinyLFU[int, int])(nil)
@@ -43,13 +44,13 @@ func NewTinyLFU[K comparable, V any](limits Limits, items int, evicted func(Item
 	}
 }
 
-// Get counts a use of the key and gives its value.
+// Get counts a use of the key and gives its value. Moving the window may evict
+// any item, so a move waits for the next call: what Get gives is still held.
 func (t *TinyLFU[K, V]) Get(key K) (V, bool) {
+	t.settle()
 	t.sketch.add(key)
 	it, ok := t.find(key)
-	if move := t.climb.tick(ok); move != 0 {
-		t.resize(move)
-	}
+	t.move = t.climb.tick(ok)
 	return it.Value, ok
 }
 
@@ -81,6 +82,7 @@ func (t *TinyLFU[K, V]) Peek(key K) (V, bool) {
 
 // Add takes the item into the window and lets the window's oldest compete.
 func (t *TinyLFU[K, V]) Add(it Item[K, V]) {
+	t.settle()
 	t.take(it.Key, Replaced)
 	if it.Bytes > t.limits.Bytes {
 		t.evicted(it, Size)
@@ -193,6 +195,14 @@ func (t *TinyLFU[K, V]) demote() {
 			return
 		}
 		t.probation.push(it)
+	}
+}
+
+// settle does the move that the climber asked for.
+func (t *TinyLFU[K, V]) settle() {
+	if t.move != 0 {
+		t.resize(t.move)
+		t.move = 0
 	}
 }
 
