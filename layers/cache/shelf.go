@@ -70,8 +70,8 @@ func (s *shelf) find(q question) (found *entry, rest []int, ok bool) {
 			continue
 		}
 		if rest, ok := q.derivable(e); ok {
+			e.retain() // first: counting the use may let it go
 			s.kept.Get(e.key)
-			e.retain()
 			s.counts.derived.Add(1)
 			return e, rest, true
 		}
