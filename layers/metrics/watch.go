@@ -131,11 +131,11 @@ func (w *watch[T]) Collect(out chan<- prometheus.Metric) {
 }
 
 // ask keeps a source that panics from ending the process: a registry asks on a
-// goroutine of its own.
+// goroutine of its own. The value of a panic is not told: it may hold a row.
 func ask[T any](get func() T) (v T, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("a watched function panicked: %v", p)
+			err = fmt.Errorf("a watched function panicked with a %T", p)
 		}
 	}()
 	return get(), nil
