@@ -91,7 +91,7 @@ type Stats struct {
 	Derived   int64 `json:"derived"`   // of these, from a wider answer
 	Missing   int64 `json:"missing"`   // of these, that a feature is not there
 	Misses    int64 `json:"misses"`    // reads that went below
-	Shared    int64 `json:"shared"`    // reads that waited for another's miss
+	Shared    int64 `json:"shared"`    // reads answered by another's miss
 	TooLarge  int64 `json:"too_large"` // misses that were passed through, not kept
 	Evictions int64 `json:"evictions"` // answers dropped to make room or found not worth it
 	Entries   int   `json:"entries"`   // answers kept now

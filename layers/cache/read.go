@@ -31,42 +31,56 @@ func (s *store) Read(ctx context.Context, req core.ReadRequest) (core.Rows, erro
 
 // answer serves q from the shelf, from another reader's miss, or from below.
 func (s *store) answer(ctx context.Context, q question, yield func(arrow.RecordBatch, error) bool) {
-	if s.closed.Load() {
-		yield(nil, core.WrapError(core.OpRead, q.feature, name, core.ErrClosed))
-		return
-	}
 	shelf, counts := s.cache.shelf, &s.cache.counts
-	e, rest, f, leads := shelf.board(q)
-	switch {
-	case e != nil:
-		counts.hits.Add(1)
-		defer e.release()
-		q.serve(ctx, e, rest, yield)
-	case leads:
-		counts.misses.Add(1)
-		s.lead(ctx, q, f, yield)
-	default:
-		counts.shared.Add(1)
-		s.wait(ctx, q, f, yield)
+	for {
+		err := ctx.Err()
+		if s.closed.Load() {
+			err = core.ErrClosed
+		}
+		if err != nil {
+			yield(nil, core.WrapError(core.OpRead, q.feature, name, err))
+			return
+		}
+		e, rest, f, leads := shelf.board(&q)
+		switch {
+		case e != nil:
+			counts.hits.Add(1)
+			defer e.release()
+			q.serve(ctx, e, rest, yield)
+			return
+		case leads:
+			counts.misses.Add(1)
+			s.lead(ctx, q, f, yield)
+			return
+		case !s.wait(ctx, q, f, yield):
+			return
+		}
 	}
 }
 
-// wait serves what the leader of the flight read. When that came to nothing (it
-// gave up, broke, or was too large) this reader reads for itself.
-func (s *store) wait(ctx context.Context, q question, f *flight, yield func(arrow.RecordBatch, error) bool) {
+// wait serves what the leader of the flight read. Where its read broke, or was
+// too large, this reader reads for itself; where it left, again is true and
+// nothing was served.
+func (s *store) wait(ctx context.Context, q question, f *flight, yield func(arrow.RecordBatch, error) bool) (again bool) {
 	select {
 	case <-f.done:
 	case <-ctx.Done():
 		s.cache.shelf.leave(f)
 		yield(nil, core.WrapError(core.OpRead, q.feature, name, ctx.Err()))
-		return
+		return false
 	}
-	if f.entry == nil {
+	switch {
+	case f.entry != nil:
+		s.cache.counts.shared.Add(1)
+		defer f.entry.release()
+		q.serve(ctx, f.entry, nil, yield)
+	case f.again:
+		return true
+	default:
+		s.cache.counts.misses.Add(1)
 		s.through(ctx, q, yield)
-		return
 	}
-	defer f.entry.release()
-	q.serve(ctx, f.entry, nil, yield)
+	return false
 }
 
 // through reads below without keeping anything.
@@ -84,18 +98,23 @@ func (s *store) through(ctx context.Context, q question, yield func(arrow.Record
 // the pace of its own consumer; past the limit the rows stream through.
 func (s *store) lead(ctx context.Context, q question, f *flight, yield func(arrow.RecordBatch, error) bool) {
 	landed := false
-	land := func(e *entry, cost float64, keep bool) {
+	land := func(l landing, cost float64, keep func() bool) {
 		if !landed {
 			landed = true
-			s.cache.shelf.land(q.key, f, e, cost, keep)
+			s.cache.shelf.land(q.key, f, l, cost, keep)
 		}
 	}
-	defer land(nil, 0, false)
+	defer land(landing{}, 0, nil)
+	broke := func(err error) {
+		// An error of a context that is over says nothing to those who wait.
+		land(landing{again: ctx.Err() != nil}, 0, nil)
+		yield(nil, err)
+	}
 
 	began := time.Now()
 	rows, err := s.next.Read(ctx, q.request)
 	if err != nil {
-		yield(nil, err)
+		broke(err)
 		return
 	}
 	var kept []arrow.RecordBatch
@@ -103,7 +122,7 @@ func (s *store) lead(ctx context.Context, q question, f *flight, yield func(arro
 	var bytes int64
 	for b, err := range rows.All() {
 		if err != nil {
-			yield(nil, err)
+			broke(err)
 			return
 		}
 		if landed {
@@ -118,7 +137,7 @@ func (s *store) lead(ctx context.Context, q question, f *flight, yield func(arro
 			continue
 		}
 		s.cache.counts.tooLarge.Add(1)
-		land(nil, 0, false)
+		land(landing{}, 0, nil)
 		for len(kept) > 0 {
 			b := kept[0]
 			kept = kept[1:]
@@ -130,10 +149,12 @@ func (s *store) lead(ctx context.Context, q question, f *flight, yield func(arro
 	if landed {
 		return
 	}
+	cost := float64(time.Since(began).Microseconds()) / 1000
 	e := newEntry(q, kept, deadline(s.cache.options.now(), s.cache.options.ttl))
 	kept = nil
 	defer e.release()
-	land(e, float64(time.Since(began).Microseconds())/1000, s.unchanged(ctx, q))
+	unchanged := s.unchanged(ctx, q)
+	land(landing{entry: e}, cost, func() bool { return unchanged && !s.closed.Load() })
 	q.serve(ctx, e, nil, yield)
 }
 
@@ -146,9 +167,6 @@ func deliver(b arrow.RecordBatch, yield func(arrow.RecordBatch, error) bool) boo
 // unchanged reports whether what was read is what its key says. A store without
 // time travel may have taken a commit in the meantime.
 func (s *store) unchanged(ctx context.Context, q question) bool {
-	if s.closed.Load() {
-		return false
-	}
 	if s.caps.TimeTravel {
 		return true
 	}

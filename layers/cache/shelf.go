@@ -56,7 +56,7 @@ func (s *shelf) put(e *entry, cost float64) {
 
 // find gives an entry that answers q, retained, and the filter terms that are
 // still to be applied. Exact answers come first. The lock is held.
-func (s *shelf) find(q question) (found *entry, rest []int, ok bool) {
+func (s *shelf) find(q *question) (found *entry, rest []int, ok bool) {
 	if e, ok := s.kept.Get(q.key); ok {
 		if e.expired(s.options.now) {
 			s.kept.Remove(q.key)

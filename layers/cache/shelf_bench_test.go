@@ -25,7 +25,7 @@ func BenchmarkHit(b *testing.B) {
 	s.put(newEntry(q, []arrow.RecordBatch{builder.NewRecordBatch()}, deadline(s.options.now(), 0)), 1)
 	b.ReportAllocs()
 	for b.Loop() {
-		e, _, _, _ := s.board(q)
+		e, _, _, _ := s.board(&q)
 		e.release()
 	}
 	b.StopTimer()
