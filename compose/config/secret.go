@@ -30,8 +30,11 @@ func (s Secret) Reveal() (string, error) {
 	scheme, where, _ := strings.Cut(s.ref, ":")
 	switch scheme {
 	case "env":
-		if value, _ := s.c.getenv(where); value != "" {
+		switch value, set := s.c.getenv(where); {
+		case value != "":
 			return value, nil
+		case set:
+			return "", textError("the secret " + s.ref + " is empty: environment variable " + where + " is set to nothing")
 		}
 		return "", textError("the secret " + s.ref + " is not there: environment variable " + where + " is not set")
 	case "file":

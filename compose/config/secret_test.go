@@ -113,7 +113,7 @@ func TestReferences(t *testing.T) {
 		t.Error(string(drawn), err)
 	}
 	for name, want := range map[string]string{
-		"b": `m:8:1: store b: password: the secret env:EMPTY is not there: environment variable EMPTY is not set`,
+		"b": `m:8:1: store b: password: the secret env:EMPTY is empty: environment variable EMPTY is set to nothing`,
 		"d": `m:14:1: store d: password: there is a password in the URL and one beside it`,
 		"e": `m:17:1: store e: password: a backend in a file or in memory takes none`,
 	} {
