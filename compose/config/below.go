@@ -9,7 +9,6 @@ import (
 	"github.com/metaxy-go/metaxy/layers/catalog"
 	"github.com/metaxy-go/metaxy/layers/crypto"
 	"github.com/metaxy-go/metaxy/layers/rbac"
-	"github.com/metaxy-go/metaxy/layers/rbac/identity"
 )
 
 // Reencrypt is crypto.Crypto's over the store below the layer. Where the store
@@ -80,70 +79,40 @@ func (o *Opened) SubjectUse(ctx context.Context, key core.FeatureKey, subject st
 	return u, err
 }
 
+// Held lists the features that the store itself holds, as the store below the
+// access layer knows them: what a count of the whole store goes through. The
+// identity in ctx must be allowed rbac.ActionAdmin on every feature, so that
+// none is missing unseen; decision and outcome are recorded.
+func (o *Opened) Held(ctx context.Context) (held []core.FeatureKey, err error) {
+	if o.Crypto == nil {
+		return nil, o.encryptsNothing()
+	}
+	err = o.own.governed(ctx, rbac.Event{Op: core.OpList, Feature: everything}, func() (int64, error) {
+		for info, err := range o.own.crypto.below.List(ctx, core.ListRequest{Local: true}) {
+			if err != nil {
+				return int64(len(held)), err
+			}
+			held = append(held, info.Key)
+		}
+		return int64(len(held)), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return held, nil
+}
+
 var errNoPlan = fmt.Errorf("%w: there is no plan", core.ErrInvalid)
 
-// governed does what is done below the access layer as that layer would; do
-// tells how many rows it read or wrote.
+func (o *Opened) encryptsNothing() error {
+	return fmt.Errorf("%w: store %s encrypts nothing", core.ErrUnsupported, o.Name)
+}
+
+// governed does something with one feature below the access layer; do tells how
+// many rows it read or wrote.
 func (o *Opened) governed(ctx context.Context, key core.FeatureKey, op core.Op, do func(below core.Store) (int64, error)) error {
-	switch {
-	case o.Crypto == nil:
-		return fmt.Errorf("%w: store %s encrypts nothing", core.ErrUnsupported, o.Name)
-	case ctx.Err() != nil:
-		return ctx.Err()
+	if o.Crypto == nil {
+		return o.encryptsNothing()
 	}
-	if o.Access == nil {
-		_, err := do(o.own.crypto.below)
-		return err
-	}
-	begin := time.Now()
-	e := rbac.Event{Time: begin, Op: op, Part: rbac.PartDecision, Feature: key, Rows: -1, Decision: rbac.Allow}
-	denied := o.admit(ctx, key, &e)
-	if err := o.record(ctx, e); err != nil || denied != nil {
-		return core.WrapError(op, key, "rbac", firstOf(denied, err))
-	}
-	rows, err := do(o.own.crypto.below)
-	e.Time, e.Part, e.Rows, e.Outcome, e.Duration = time.Now(), rbac.PartOutcome, rows, rbac.Class(err), time.Since(begin)
-	return firstOf(err, core.WrapError(op, key, "rbac", o.record(ctx, e)))
-}
-
-func firstOf(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// admit decides, and says in the event what.
-func (o *Opened) admit(ctx context.Context, key core.FeatureKey, e *rbac.Event) error {
-	id, ok := identity.From(ctx)
-	e.Identity = id.Name
-	var err error
-	switch {
-	case !ok:
-		err = fmt.Errorf("%w: the context has no identity", core.ErrUnauthenticated)
-	case !id.Expires.IsZero() && !e.Time.Before(id.Expires):
-		err = fmt.Errorf("%w: the identity has expired", core.ErrUnauthenticated)
-	default:
-		d := o.Access.Policy().Administers(id, key)
-		e.Reason = "below the layers: " + d.Reason
-		if !d.Allowed {
-			err = fmt.Errorf("%w: %s may not administer %s", core.ErrDenied, id.Name, key)
-		}
-	}
-	if err != nil {
-		e.Decision = rbac.Deny
-	}
-	return err
-}
-
-func (o *Opened) record(ctx context.Context, e rbac.Event) error {
-	if o.own.recorder == nil {
-		return nil
-	}
-	if err := o.own.recorder.Record(context.WithoutCancel(ctx), e); err != nil && !o.own.lenient {
-		return fmt.Errorf("%w: the audit trail cannot be kept: %s", core.ErrUnavailable, err.Error())
-	}
-	return nil
+	return o.own.governed(ctx, rbac.Event{Op: op, Feature: key}, func() (int64, error) { return do(o.own.crypto.below) })
 }

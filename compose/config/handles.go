@@ -61,7 +61,8 @@ func (c *Config) tableOf(store, table string) (v Values, name string, err error)
 }
 
 // Opened is a stack and the handles of its security layers. What a store's
-// tables do not ask for is nil.
+// tables do not ask for is nil. Keys and Subjects ask nobody who they are:
+// ChangeKeys does.
 type Opened struct {
 	Name          string
 	Stack         *compose.Stack

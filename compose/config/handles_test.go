@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -360,5 +361,88 @@ func TestTokensAreReadAgain(t *testing.T) {
 	}
 	if n := strings.Count(w.logs.text(), "the changed file of tokens is not used"); n != 2 {
 		t.Errorf("told %d times: %s", n, w.logs.text())
+	}
+}
+
+// Keys are for who administers every feature, whatever they see, and what is
+// done to them is recorded with and without the stack.
+func TestKeysAreGoverned(t *testing.T) {
+	w := newWorld(t)
+	w.write("policy.csv", policyText+`
+p, user:all, **, admin, allow
+p, user:parts, *, admin, allow
+p, user:parts, */**, admin, allow
+p, user:one, video/people, admin, allow
+p, user:deep, *, admin, allow
+p, user:deep, */*, admin, allow
+p, user:but, **, admin, allow
+p, user:but, video/*/secret, admin, deny
+p, user:role, **, admin, allow
+g, user:role, role:barred
+p, role:barred, x/**, admin, deny
+`)
+	o := w.open(document(someColumns), "prod")
+	if err := w.some(w.as("service:nightly"), o.Stack); err != nil {
+		t.Fatal(err)
+	}
+	for who, want := range map[string]error{
+		"user:eve": nil, "user:all": nil, "user:parts": nil, "user:one": core.ErrDenied, "user:deep": core.ErrDenied, "user:but": core.ErrDenied,
+		"user:role": core.ErrDenied, "service:nightly": core.ErrDenied, "user:nobody": core.ErrDenied, "": core.ErrUnauthenticated,
+	} {
+		held, err := o.Held(w.as(who))
+		if !errors.Is(err, want) || (err == nil) != (len(held) == 1 && held[0] == people) {
+			t.Errorf("%q: %v %v, want %v", who, held, err, want)
+		}
+		done := false
+		err = o.ChangeKeys(w.as(who), "rotate", func() error { done = true; return nil })
+		if !errors.Is(err, want) || done != (want == nil) {
+			t.Errorf("%q: done %v, %v, want %v", who, done, err, want)
+		}
+	}
+	if err := o.Close(); err != nil {
+		t.Fatal(err)
+	}
+	a, err := w.parse(document(someColumns)).Access(t.Context(), w.reg, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken := errors.New("the file is gone")
+	if err := a.ChangeKeys(w.as("user:eve"), "disable 17", func() error { return broken }); !errors.Is(err, broken) {
+		t.Error(err)
+	}
+	if err := a.ChangeKeys(w.as("user:one"), "disable 17", func() error { t.Error("done"); return nil }); !errors.Is(err, core.ErrDenied) {
+		t.Error(err)
+	}
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for r, err := range audit.Search(t.Context(), w.path("audit"), audit.Query{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e := r.Event; e.Part == "keys" && (e.Identity == "user:eve" || e.Identity == "user:but") {
+			got = append(got, fmt.Sprint(e.Identity, " ", e.Feature, " ", e.Decision, e.Outcome, " (", e.Reason, ")"))
+		}
+	}
+	slices.Sort(got)
+	want := []string{
+		"user:but ** deny (rotate: p, user:but, video/*/secret, admin, deny)",
+		"user:eve ** allow (disable 17: p, role:boss, **, admin, allow)", "user:eve ** allow (rotate: p, role:boss, **, admin, allow)",
+		"user:eve ** allowok (rotate: p, role:boss, **, admin, allow)", "user:eve ** allowother (disable 17: p, role:boss, **, admin, allow)",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %s\nwant %s", strings.Join(got, "\n     "), strings.Join(want, "\n     "))
+	}
+}
+
+// What cannot be recorded is not done to keys.
+func TestKeysWithoutTrail(t *testing.T) {
+	w := newWorld(t)
+	o := w.open(strings.Replace(document(someColumns), "dir         = \"audit\"\nsigning_key = \"file:secrets/audit.pem\"", "log = true", 1), "prod")
+	w.logs.set(true)
+	err := o.ChangeKeys(w.as("user:eve"), "rotate", func() error { t.Error("done"); return nil })
+	if !errors.Is(err, core.ErrUnavailable) {
+		t.Error(err)
 	}
 }

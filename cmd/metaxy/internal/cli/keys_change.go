@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -48,7 +47,8 @@ func (a *app) keysRotateCommand(k *keyring) *cobra.Command {
 		Use:   "rotate",
 		Short: "Write with a new key from now on; old keys go on reading",
 		Long: `Add a key and write with it from now on. What older keys wrote is read as before,
-and nothing becomes stale.
+and nothing becomes stale. A store with access control wants admin on "**", and
+records it, as it does for promote, enable and disable.
 
 Processes on this machine see the change at their next operation. Where copies of
 the file are on several machines, --staged adds the key without writing with it:
@@ -57,9 +57,13 @@ distribute the file, then metaxy keys promote ID.`,
   metaxy keys rotate --staged`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			what := "rotate"
+			if staged {
+				what = "rotate --staged"
+			}
 			return k.with(cmd.Context(), a, func(at config.Keys, f *keys.File) error {
 				var id uint32
-				err := f.Update(cmd.Context(), func(r *keys.Ring) (ring *keys.Ring, err error) {
+				err := k.change(cmd, a, f, what, func(r *keys.Ring) (ring *keys.Ring, err error) {
 					if staged {
 						ring, id, err = r.Add()
 					} else {
@@ -90,7 +94,7 @@ func (a *app) keysPromoteCommand(k *keyring) *cobra.Command {
 		Example: `  metaxy keys promote 2763214031`,
 		Args:    exactly("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.changeKey(cmd.Context(), k, args[0], "writes now", (*keys.Ring).Promote)
+			return a.changeKey(cmd, k, args[0], "writes now", (*keys.Ring).Promote)
 		},
 	}
 }
@@ -102,17 +106,18 @@ func (a *app) keysEnableCommand(k *keyring) *cobra.Command {
 		Example: `  metaxy keys enable 2763214031`,
 		Args:    exactly("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.changeKey(cmd.Context(), k, args[0], "reads again", (*keys.Ring).Enable)
+			return a.changeKey(cmd, k, args[0], "reads again", (*keys.Ring).Enable)
 		},
 	}
 }
 
 // changeKey does one thing to one key.
-func (a *app) changeKey(ctx context.Context, k *keyring, text, done string, change func(*keys.Ring, uint32) (*keys.Ring, error)) error {
+func (a *app) changeKey(cmd *cobra.Command, k *keyring, text, done string, change func(*keys.Ring, uint32) (*keys.Ring, error)) error {
 	id, err := keyID(text)
 	if err != nil {
 		return err
 	}
+	ctx := cmd.Context()
 	return k.with(ctx, a, func(at config.Keys, f *keys.File) error {
 		ring, err := f.Ring(ctx)
 		if err != nil {
@@ -121,12 +126,42 @@ func (a *app) changeKey(ctx context.Context, k *keyring, text, done string, chan
 		if err := holdsKey(ring, id); err != nil {
 			return atFile(at.Path, err)
 		}
-		if err := f.Update(ctx, func(r *keys.Ring) (*keys.Ring, error) { return change(r, id) }); err != nil {
+		err = k.change(cmd, a, f, cmd.Name()+" "+idText(id), func(r *keys.Ring) (*keys.Ring, error) { return change(r, id) })
+		if err != nil {
 			return atFile(at.Path, err)
 		}
 		a.say("%s: key %d %s", shorter(at.Path), id, done)
 		return nil
 	})
+}
+
+// change changes the keyset. Where it is that of a store with access control,
+// whoever calls must administer all of the store, and it is recorded. Of a file
+// that the flag names, whoever may write it may change it.
+func (k *keyring) change(cmd *cobra.Command, a *app, f *keys.File, what string, change func(*keys.Ring) (*keys.Ring, error)) error {
+	update := func() error { return f.Update(cmd.Context(), change) }
+	if k.file != "" {
+		return update()
+	}
+	cfg, err := a.config()
+	if err != nil {
+		return err
+	}
+	has, err := cfg.Security(a.storeName)
+	if err != nil {
+		return err
+	}
+	if !has.Access {
+		return update()
+	}
+	access, err := cfg.Access(cmd.Context(), registry(), a.storeName)
+	if err != nil {
+		return err
+	}
+	if err = a.identify(cmd, access.Authenticator); err == nil {
+		err = access.ChangeKeys(cmd.Context(), what, update)
+	}
+	return and(err, access.Close())
 }
 
 // holdsKey refuses an id that the keyset does not have.

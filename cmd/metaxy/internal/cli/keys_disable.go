@@ -22,7 +22,8 @@ func (a *app) keysDisableCommand(k *keyring) *cobra.Command {
 with this keyset. The key that writes cannot be disabled; metaxy keys enable takes
 it back.
 
-Where values still need the key it says how many, and asks (or wants --yes).
+Where values still need the key it says how many, and asks (or wants --yes). A
+store with access control wants admin on "**", and records it.
 Without a store, which --keyset does not name, that cannot be known.`,
 		Example: `  metaxy keys disable 2763214031
   metaxy keys disable 2763214031 --keyset ring.keys --passphrase env:RING_PASSPHRASE --yes`,
@@ -40,6 +41,7 @@ func (a *app) disableKey(cmd *cobra.Command, k *keyring, text string, yes bool) 
 	}
 	ctx := cmd.Context()
 	return k.with(ctx, a, func(at config.Keys, f *keys.File) error {
+		disable := func() error { return f.Disable(ctx, id) }
 		ring, err := f.Ring(ctx)
 		if err == nil {
 			err = holdsKey(ring, id)
@@ -57,6 +59,8 @@ func (a *app) disableKey(cmd *cobra.Command, k *keyring, text string, yes bool) 
 				return err
 			}
 			needs = use.needs(id)
+			file := disable
+			disable = func() error { return a.opened.ChangeKeys(cmd.Context(), "disable "+idText(id), file) }
 		}
 		if needs != "" {
 			fmt.Fprintln(a.err, a.mark(yellow, "warning: "+needs))
@@ -64,7 +68,7 @@ func (a *app) disableKey(cmd *cobra.Command, k *keyring, text string, yes bool) 
 				return err
 			}
 		}
-		if err := f.Disable(ctx, id); err != nil {
+		if err := disable(); err != nil {
 			return atFile(at.Path, err)
 		}
 		a.say("%s: key %d is disabled", shorter(at.Path), id)

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -27,7 +26,8 @@ that are enabled read.
 
 --count reads the whole store and counts the values that each key wrote: in the
 latest rows, in all rows ever written, and the secrets of subjects that it
-protects.`,
+protects. A store with access control counts for who may administer all of it
+(admin on "**"): a part is not the whole.`,
 		Example: `  metaxy keys list
   metaxy keys list --count
   metaxy keys list --keyset ring.keys --passphrase env:RING_PASSPHRASE --json`,
@@ -101,7 +101,7 @@ func (a *app) keyUse(cmd *cobra.Command, k *keyring) (keyUse, error) {
 	if err != nil {
 		return use, err
 	}
-	held, err := a.heldHere(cmd.Context(), o)
+	held, err := o.Held(cmd.Context())
 	if err != nil {
 		return use, err
 	}
@@ -150,16 +150,4 @@ func (a *app) governed(cmd *cobra.Command, k *keyring) (*config.Opened, error) {
 		return nil, err
 	}
 	return a.opened, nil
-}
-
-// heldHere lists the features that the store itself holds.
-func (a *app) heldHere(ctx context.Context, o *config.Opened) ([]core.FeatureKey, error) {
-	var held []core.FeatureKey
-	for info, err := range o.Stack.List(ctx, core.ListRequest{Local: true}) {
-		if err != nil {
-			return nil, err
-		}
-		held = append(held, info.Key)
-	}
-	return held, nil
 }

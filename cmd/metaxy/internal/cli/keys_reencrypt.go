@@ -21,7 +21,8 @@ func (a *app) keysReencryptCommand(k *keyring) *cobra.Command {
 		Long: `Append the latest rows that older keys wrote once more, under the key that writes
 and with the same data versions: nothing becomes stale. Without FEATUREs it goes
 through all that the store holds, and brings the secrets of subjects under the
-new key too. Features must be declared.
+new key too. Features must be declared. A store with access control wants admin
+on each FEATURE, and on all ("**") where none is named.
 
 Each batch of rows is a commit. Where it was interrupted, another call goes on.
 Stop the writers of a feature meanwhile; a commit of theirs in between ends its
@@ -58,7 +59,9 @@ func (a *app) reencrypt(cmd *cobra.Command, k *keyring, args []string, batch int
 		features = append(features, key)
 	}
 	if len(args) == 0 {
-		if features, err = a.heldHere(ctx, o); err != nil {
+		if features, err = o.Held(ctx); errors.Is(err, core.ErrDenied) {
+			return fmt.Errorf("all features: %w; name those that you administer", err)
+		} else if err != nil {
 			return err
 		}
 	}
@@ -161,7 +164,8 @@ func (r *reencrypting) subjects(ctx context.Context) error {
 		r.say("subjects: %s under old keys", howMany(old, "secret"))
 		return nil
 	}
-	if err := r.opened.Subjects.Rewrap(ctx, r.opened.Keys); err != nil {
+	err = r.opened.ChangeKeys(ctx, "rewrap subjects", func() error { return r.opened.Subjects.Rewrap(ctx, r.opened.Keys) })
+	if err != nil {
 		return err
 	}
 	r.say("subjects: %s encrypted again", howMany(old, "secret"))
@@ -172,6 +176,8 @@ func (r *reencrypting) summary() {
 	switch {
 	case r.left+r.secrets > 0:
 		r.say("%s and %s of subjects are under old keys", howMany(r.left, "row"), howMany(r.secrets, "secret"))
+	case r.met && r.named:
+		r.say("nothing of these features is under old keys")
 	case r.met:
 		r.say("nothing is under old keys")
 	case !r.named:

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -23,7 +24,8 @@ reads as null for everybody, in every commit and every copy of the store, and
 nothing can be written for the subject any more. Nothing brings it back but a
 backup of the file of subjects: see that there is none left.
 
-Processes that have the store open see it at their next use of the file.
+Processes that have the store open see it at their next use of the file. A store
+with access control wants admin on "**", and records it.
 
 With --keyset, --subjects names the file of subjects; what becomes unreadable
 is then not counted.`,
@@ -53,6 +55,7 @@ func (a *app) shred(cmd *cobra.Command, k *keyring, subject string, yes bool) er
 	ctx := cmd.Context()
 	var provider keys.Provider
 	var subjects *keys.Subjects
+	govern := func(_ context.Context, _ string, change func() error) error { return change() }
 	lost := []string{"what is encrypted under the subject's secret"}
 	if k.file == "" {
 		o, err := a.governed(cmd, k)
@@ -65,7 +68,8 @@ func (a *app) shred(cmd *cobra.Command, k *keyring, subject string, yes bool) er
 		if lost, err = a.subjectUse(cmd, o, subject); err != nil {
 			return err
 		}
-		provider, subjects = o.Keys, o.Subjects
+		ctx = cmd.Context() // knows by now who calls
+		provider, subjects, govern = o.Keys, o.Subjects, o.ChangeKeys
 	} else {
 		at, f, err := k.open(ctx, a)
 		if err != nil {
@@ -98,7 +102,8 @@ func (a *app) shred(cmd *cobra.Command, k *keyring, subject string, yes bool) er
 	if err := a.confirm(yes, question); err != nil {
 		return err
 	}
-	if err := subjects.Shred(ctx, provider, subject); err != nil {
+	// Whose values they were is not recorded: the trail holds no value of a row.
+	if err := govern(ctx, "shred a subject", func() error { return subjects.Shred(ctx, provider, subject) }); err != nil {
 		return err
 	}
 	if secrets[0] == "" {
@@ -115,7 +120,7 @@ func (a *app) shred(cmd *cobra.Command, k *keyring, subject string, yes bool) er
 // subjectUse says which values of the store are encrypted under the subject's
 // secret, a line for each column.
 func (a *app) subjectUse(cmd *cobra.Command, o *config.Opened, subject string) ([]string, error) {
-	held, err := a.heldHere(cmd.Context(), o)
+	held, err := o.Held(cmd.Context())
 	if err != nil {
 		return nil, err
 	}
