@@ -31,6 +31,7 @@ type app struct {
 	token        secretFlag
 
 	cfg    *config.Config
+	bare   bool // cfg is a store's URL
 	opened *config.Opened
 	graph  *core.Graph
 }
@@ -46,27 +47,25 @@ func (a *app) config() (*config.Config, error) {
 		return a.cfg, nil
 	}
 	var err error
-	path := a.configPath
-	if path == "" && strings.Contains(a.storeName, "://") {
-		here, err := os.Getwd()
-		if err != nil {
-			return nil, err
-		}
-		url := strings.ReplaceAll(a.storeName, "$", "$$")
-		if strings.ContainsAny(url, "'\n") {
-			return nil, usagef("--store: a quote or a line's end in a URL")
-		}
-		a.storeName = ""
-		a.cfg, err = config.Parse("--store", []byte("[stores.store]\nbackend = '"+url+"'\n"), here)
+	if strings.Contains(a.storeName, "://") {
+		a.cfg, err = bareStore(a.storeName)
+		a.storeName, a.bare = "", true
 		return a.cfg, err
 	}
+	a.cfg, err = a.file()
+	return a.cfg, err
+}
+
+// file loads the configuration file. None is errNoConfig.
+func (a *app) file() (*config.Config, error) {
+	path := a.configPath
 	if path == "" {
+		var err error
 		if path, err = config.Find("."); err != nil {
 			return nil, fmt.Errorf("%w: %w", errNoConfig, err)
 		}
 	}
-	a.cfg, err = config.Load(path)
-	return a.cfg, err
+	return config.Load(path)
 }
 
 // open opens the store that the flags name, once, and puts who runs the command
@@ -78,6 +77,9 @@ func (a *app) open(cmd *cobra.Command) (core.Store, error) {
 			return nil, err
 		}
 		if a.opened, err = cfg.OpenHandles(cmd.Context(), registry(), a.storeName); err != nil {
+			if a.bare {
+				err = ofURL(err)
+			}
 			return nil, err
 		}
 	}
@@ -97,19 +99,32 @@ func (a *app) declared() (*core.Graph, error) {
 		return a.graph, nil
 	}
 	files := a.featureFiles
+	var err error
 	if len(files) == 0 {
-		cfg, err := a.config()
-		if err != nil {
+		if files, err = a.filesOfConfig(); err != nil {
 			return nil, err
 		}
-		files = cfg.Features
 	}
 	if len(files) == 0 {
 		return nil, errNoGraph
 	}
-	var err error
 	a.graph, err = featurefile.LoadGraph(files...)
 	return a.graph, err
+}
+
+// filesOfConfig lists the feature files of the configuration. Beside a store's
+// URL there may be a file, or none.
+func (a *app) filesOfConfig() ([]string, error) {
+	cfg, err := a.config()
+	if err == nil && a.bare {
+		if cfg, err = a.file(); errors.Is(err, errNoConfig) {
+			return nil, nil
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return cfg.Features, nil
 }
 
 // declaredOrNone is declared for verbs that can do without.
