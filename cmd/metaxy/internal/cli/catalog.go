@@ -107,7 +107,14 @@ func (a *app) catalogued(cmd *cobra.Command, arg string) (catalog.Catalog, catal
 	}
 	e, err := c.Entry(cmd.Context(), key)
 	if err == nil && !e.Known() {
-		err = fmt.Errorf("%w: the catalog knows no feature %s", core.ErrFeatureNotFound, key)
+		var there []string
+		for f, ferr := range c.Features(cmd.Context(), catalog.Query{}) {
+			if ferr != nil {
+				break // the error at hand says more
+			}
+			there = append(there, string(f.Key))
+		}
+		err = fmt.Errorf("%w: the catalog knows no feature %s%s", core.ErrFeatureNotFound, key, didYouMean(string(key), there))
 	}
 	return c, e, err
 }

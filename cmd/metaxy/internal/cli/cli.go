@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	"github.com/metaxy-go/metaxy/core"
@@ -125,6 +126,23 @@ func usagef(format string, args ...any) error {
 	return fmt.Errorf("%w: %w", core.ErrInvalid, fmt.Errorf(format, args...))
 }
 
+// flagError says what a flag takes instead of which function could not read it.
+func flagError(err error) error {
+	var bad *pflag.InvalidValueError
+	if !errors.As(err, &bad) {
+		return usagef("%w", err)
+	}
+	flag := bad.GetFlag()
+	want := map[string]string{
+		"int": "a whole number", "int64": "a whole number", "uint64": "a whole number from 0", "float64": "a number",
+		"bool": "true or false", "duration": "a time span such as 2s or 12h",
+	}[flag.Value.Type()]
+	if want == "" {
+		return usagef("--%s %s: %w", flag.Name, bad.GetValue(), bad.Unwrap())
+	}
+	return usagef("--%s %s: want %s", flag.Name, bad.GetValue(), want)
+}
+
 // command builds the tree of verbs.
 func (a *app) command() *cobra.Command {
 	root := &cobra.Command{
@@ -133,15 +151,17 @@ func (a *app) command() *cobra.Command {
 		Long: `metaxy works with stores of feature metadata.
 
 It looks for metaxy.toml in this folder and above. The file names stores and the
-layers around them, and the files that declare features. Without one,
---store takes a URL such as duckdb://dev.duckdb.
+layers around them, and the files that declare features. --store names one of the
+stores, or is the URL of a bare one, such as duckdb://dev.duckdb; the file, if there
+is one, then declares the features alone.
 
 A store that asks who you are takes the API token in METAXY_TOKEN, or that
 --token says where to find.
 
 Exit codes: 0 clean, 1 an error, 2 the answer is no or not yet: something is to be
-computed or retired (plan, resolve and dry runs), rows are under old keys, access
-is denied, an expectation is not met, an audit trail is broken.`,
+computed or retired (plan, resolve and dry runs), samples wait for their upstream,
+rows are under old keys, a catalog differs from its store, access is denied, an
+expectation is not met, an audit trail is broken.`,
 		Example: `  metaxy plan                        what has to be computed again, everywhere
   metaxy read video/crop --limit 5   a look at the rows
   metaxy stack prod                  how the store prod is built`,
@@ -159,9 +179,9 @@ is denied, an expectation is not met, an audit trail is broken.`,
 	flags.BoolVar(&a.local, "local", false, "leave out the stores that this one falls back to")
 	a.token.flag = "token"
 	flags.StringVar(&a.token.ref, "token", "", "where your API token is: env:NAME or file:PATH (default: env:"+tokenVariable+")")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usagef("%w", err) })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
 	root.AddCommand(
-		a.featuresCommand(), a.showCommand(), a.readCommand(), a.writeCommand(), a.resolveCommand(),
+		a.featuresCommand(), a.showCommand(), a.readCommand(), a.writeCommand(), a.evolveCommand(), a.resolveCommand(),
 		a.planCommand(), a.scanCommand(), a.retireCommand(), a.keysCommand(), a.accessCommand(), a.auditCommand(), a.catalogCommand(),
 		a.stackCommand(), a.configCommand(), a.serveCommand(), a.versionCommand(),
 	)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -21,8 +22,8 @@ type incoming struct {
 }
 
 func (in *incoming) flags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&in.format, "from", "", "format of FILE: csv, tsv, json, parquet or arrow (default: what its ending says)")
-	cmd.Flags().StringArrayVar(&in.types, "type", nil, "COLUMN=TYPE: type of a CSV or JSON column that would be inferred otherwise; may be repeated")
+	cmd.Flags().StringVar(&in.format, "from", "", "format of the file: one of "+formatsHelp(rowio.Inputs())+" (default: what its ending says)")
+	cmd.Flags().StringArrayVar(&in.types, "type", nil, "COLUMN=TYPE: type of a CSV or JSON column that would be inferred otherwise, such as int64 or string; may be repeated")
 	cmd.Flags().StringArrayVar(&in.versions, "version", nil, "CONTAINER=COLUMN: take the data version from a column; may be repeated")
 	cmd.Flags().StringArrayVar(&in.hashes, "hash", nil, "CONTAINER=COLUMN,COLUMN: take the hash of columns as data version; may be repeated")
 }
@@ -64,12 +65,33 @@ func (in *incoming) open(a *app, path string, plan *core.Plan, held *arrow.Schem
 	if err != nil || len(of) == 0 {
 		return rows, err
 	}
-	return rowio.WithVersions(rows, of...)
+	if path == "-" {
+		path = "stdin"
+	}
+	if rows.Schema.HasField(core.ColDataVersion) {
+		return core.Rows{}, usagef("%s brings data_version itself: leave out %s, or the columns of data_version", path, strings.Join(in.versionFlags(), " and "))
+	}
+	if rows, err = rowio.WithVersions(rows, of...); err != nil {
+		return core.Rows{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return rows, nil
+}
+
+// versionFlags names those of --version and --hash that are given.
+func (in *incoming) versionFlags() []string {
+	var flags []string
+	if len(in.versions) > 0 {
+		flags = append(flags, "--version")
+	}
+	if len(in.hashes) > 0 {
+		flags = append(flags, "--hash")
+	}
+	return flags
 }
 
 func (in *incoming) formatOf(path string) (rowio.Format, error) {
 	if in.format != "" {
-		return rowio.ParseFormat(in.format)
+		return rowio.ParseInput(in.format)
 	}
 	if path == "-" {
 		return "", usagef("rows from stdin: say their format with --from")

@@ -19,7 +19,7 @@ type output struct {
 }
 
 func (o *output) flags(cmd *cobra.Command) {
-	cmd.Flags().StringVarP(&o.format, "format", "o", "", "table, json, csv, arrow or parquet (default: table, or what the ending of --output says)")
+	cmd.Flags().StringVarP(&o.format, "format", "o", "", "one of "+formatsHelp(rowio.Outputs())+" (default: table, or what the ending of --output says)")
 	cmd.Flags().StringVar(&o.file, "output", "", "file to write instead of printing")
 	cmd.Flags().BoolVar(&o.wide, "wide", false, "do not cut the cells of a table")
 }

@@ -24,11 +24,17 @@ orphaned and unchanged.
 
 "row-level" is what would be recomputed if versions were of whole rows, "saved"
 how many of these recomputations versions of containers spare. A number after ≥
-is a lower bound: what depends on rows that only a computation can make (the
-children of a 1:N dependency, computed columns) is not known before.
+is a lower bound, one after ≈ an estimate: what depends on rows that only a
+computation can make (the children of a 1:N dependency, computed columns) is not
+known before. In JSON such a feature has "at_least".
 
 --with KEY=FILE plans for rows that a root feature does not hold yet.
-Exit code 2 says that there is something to compute or retire.`,
+
+Exit code 2 says that there is something to compute or retire, or that a feature
+is blocked, by an upstream that holds nothing for instance: what it has to compute
+is still to come. A root feature that holds nothing, and of which nothing else is
+made, is no reason: its rows come from outside. KEYs leave features out that are
+not used yet.`,
 		Example: `  metaxy plan
   metaxy plan video/raw
   metaxy plan --with openmoji/source=openmoji-17.csv --version color=color_sha256

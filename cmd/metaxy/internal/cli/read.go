@@ -62,7 +62,7 @@ metaxy_commit can be filtered and, with --columns, shown.
 			}
 			rows, err := f.Rows(cmd.Context())
 			if err != nil {
-				return err
+				return a.near(cmd.Context(), s, key, err)
 			}
 			return a.print(o, rows)
 		},
@@ -73,6 +73,7 @@ metaxy_commit can be filtered and, with --columns, shown.
 	cmd.Flags().StringVar(&asOf, "as-of", "", "read the past: a commit's number or a time")
 	cmd.Flags().BoolVar(&history, "history", false, "every row ever written, tombstones included")
 	cmd.Flags().Int64Var(&limit, "limit", -1, "read at most this many rows")
+	cmd.Flags().Lookup("limit").DefValue = "all"
 	cmd.Flags().BoolVar(&explain, "explain", false, "say what the store will answer and what remains, and read nothing")
 	return cmd
 }

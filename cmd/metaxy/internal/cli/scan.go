@@ -76,6 +76,10 @@ func (a *app) scan(cmd *cobra.Command, dir, key string, sc scanning) error {
 	}
 	ctx := cmd.Context()
 	files, err := filescan.List(ctx, dir, sc.filter)
+	var odd *filescan.NameError
+	if errors.As(err, &odd) {
+		return fmt.Errorf("%w (--exclude %s leaves it out)", err, shellWord(odd.Pattern))
+	}
 	if err != nil {
 		return err
 	}
@@ -90,11 +94,15 @@ func (a *app) scan(cmd *cobra.Command, dir, key string, sc scanning) error {
 	if err := a.hash(ctx, dir, files); err != nil {
 		return err
 	}
+	rows := fileRows(p, files)
 	done, err := sync{
-		store: s, plan: p, samples: fileRows(p, files), retire: !sc.keep, dry: sc.dry, local: true,
+		store: s, plan: p, samples: rows, retire: !sc.keep, dry: sc.dry, local: true,
 		vanished: func(gone core.Rows) (core.Rows, error) { return only(gone, p.Feature.ID[0], sc.filter.Match) },
 	}.run(ctx)
 	if err != nil {
+		if held, herr := heldSchema(ctx, s, p.Key()); herr == nil {
+			err = evolveFirst(err, p.Key(), held, rows.Schema)
+		}
 		return err
 	}
 	return a.saySynced(p.Key(), done, sc.dry)

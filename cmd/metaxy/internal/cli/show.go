@@ -116,7 +116,7 @@ func (a *app) look(cmd *cobra.Command, key string, commits int) (featureView, er
 		return v, nil
 	}
 	if err != nil {
-		return v, err
+		return v, a.near(cmd.Context(), s, k, err)
 	}
 	v.held(info)
 	if planErr == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -26,7 +27,10 @@ The rows hold the feature's id columns, data_version (in CSV as columns such as
 data_version.frames) and any other columns. Without data_version
 
   - a root feature's versions come from --version and --hash;
-  - any other feature's are computed from what its upstream holds.
+  - any other feature's are computed from what its upstream holds. Samples that
+    the upstream lacks are left out; exit code 2 says that these were all.
+
+Columns that the feature does not hold yet are added with metaxy evolve first.
 
 With --changed only the samples of a root feature that are new or whose versions
 differ are written, and with --retire those that the file lacks are retired.`,
@@ -85,30 +89,38 @@ func (a *app) write(cmd *cobra.Command, key, path string, in incoming, w writing
 		done, err := sync{store: s, plan: p, samples: rows, commitID: w.commitID, retire: w.retire, dry: w.dry, local: true}.run(ctx)
 		bar.done()
 		if err != nil {
-			return err
+			return evolveFirst(err, p.Key(), held, rows.Schema)
 		}
 		return a.saySynced(p.Key(), done, w.dry)
 	}
-	commit, err := a.append(ctx, s, p, rows, w.commitID)
+	c, err := a.append(ctx, s, p, rows, w.commitID)
 	bar.done()
-	if err != nil {
-		return err
+	switch {
+	case err != nil:
+		return evolveFirst(err, p.Key(), held, rows.Schema)
+	case c.Commit.Seq > 0:
+		a.say("%s: commit %d, %d rows", p.Key(), c.Commit.Seq, c.Commit.Rows)
+		return nil
+	case c.Missing > 0:
+		a.say("%s: nothing was written", p.Key())
+		return errStale
 	}
-	a.say("%s: commit %d, %d rows", p.Key(), commit.Seq, commit.Rows)
+	a.say("%s: nothing was written, %s has no rows", p.Key(), path)
 	return nil
 }
 
 // append writes all rows, computing the versions of a feature with upstream if
 // they are not there.
-func (a *app) append(ctx context.Context, s core.Store, p *core.Plan, rows core.Rows, id string) (core.Commit, error) {
+func (a *app) append(ctx context.Context, s core.Store, p *core.Plan, rows core.Rows, id string) (resolve.Calculated, error) {
 	if rows.Schema.HasField(core.ColDataVersion) {
-		return s.Write(ctx, core.WriteRequest{Plan: p, ID: id, Rows: rows})
+		c, err := s.Write(ctx, core.WriteRequest{Plan: p, ID: id, Rows: rows})
+		return resolve.Calculated{Commit: c, Written: c.Rows}, err
 	}
 	if p.Root() {
-		return core.Commit{}, errNoVersions(p)
+		return resolve.Calculated{}, errNoVersions(p)
 	}
 	if id != "" {
-		return core.Commit{}, usagef("--commit-id: not with versions computed here")
+		return resolve.Calculated{}, usagef("--commit-id: not with versions computed here")
 	}
 	opts := []resolve.Option{}
 	if a.local {
@@ -116,9 +128,20 @@ func (a *app) append(ctx context.Context, s core.Store, p *core.Plan, rows core.
 	}
 	c, err := resolve.CalculateAndWrite(ctx, s, p, rows, opts...)
 	if err == nil && c.Missing > 0 {
-		fmt.Fprintf(a.err, "metaxy: %d samples lack required upstream rows and were not written\n", c.Missing)
+		fmt.Fprintf(a.err, "metaxy: %s without the rows that %s needs of %s: not written\n", howMany(c.Missing, "sample"), p.Key(), required(p))
 	}
-	return c.Commit, err
+	return c, err
+}
+
+// required lists the upstream features without which there is no sample.
+func required(p *core.Plan) string {
+	var names []string
+	for _, u := range p.Upstream {
+		if !u.Optional {
+			names = append(names, string(u.Feature))
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 func errNoVersions(p *core.Plan) error {

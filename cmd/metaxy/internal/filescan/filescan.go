@@ -73,6 +73,31 @@ func matches(patterns []string, name string) bool {
 	return false
 }
 
+// NameError is about a file whose path is not UTF-8, which no sample's id can be.
+type NameError struct {
+	Path    string
+	Pattern string // excludes it
+}
+
+func (e *NameError) Error() string { return fmt.Sprintf("%q: the name is not UTF-8", e.Path) }
+
+// patternOf matches a path of which a pattern cannot have every byte.
+func patternOf(name string) string {
+	var b strings.Builder
+	for _, r := range name { // a byte that is none of a rune's is a RuneError
+		switch {
+		case r == utf8.RuneError:
+			b.WriteByte('?')
+		case strings.ContainsRune(`*?[]{}\`, r):
+			b.WriteByte('\\')
+			b.WriteRune(r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
 // List walks the folder. Symbolic links are not followed, and only regular
 // files are listed, in the order of their paths.
 func List(ctx context.Context, dir string, f Filter) ([]File, error) {
@@ -102,7 +127,7 @@ func List(ctx context.Context, dir string, f Filter) ([]File, error) {
 			return nil
 		}
 		if !utf8.ValidString(name) {
-			return fmt.Errorf("%q: the name is not UTF-8", at)
+			return &NameError{Path: at, Pattern: patternOf(name)}
 		}
 		info, err := d.Info()
 		if os.IsNotExist(err) {
