@@ -20,7 +20,10 @@ func (a *app) retireCommand() *cobra.Command {
 from them becomes orphaned, and their history stays. Writing a sample again
 brings it back.
 
-Which samples is said by exactly one of --filter, --ids and --orphaned.`,
+Which samples is said by exactly one of --filter, --ids and --orphaned. Where none
+of these is held nothing is written.
+
+With --dry-run exit code 2 says that something would be retired.`,
 		Example: `  metaxy retire video/raw --filter "sample_id IN ('a', 'b')"
   metaxy retire video/raw --ids gone.csv
   metaxy retire video/crop --orphaned --dry-run`,
@@ -89,22 +92,25 @@ func (a *app) retire(cmd *cobra.Command, key string, in incoming, r retiring) er
 		if ids, err = rowio.Project(ids, p.Feature.ID...); err != nil {
 			return err
 		}
+		if ids, err = a.heldAmong(ctx, s, p, ids); err != nil {
+			return a.near(ctx, s, p.Key(), err)
+		}
 	default:
 		// Read whole before it is written to.
 		if ids, err = collected(ctx, s, core.ReadRequest{Key: p.Key(), Columns: p.Feature.ID, Filter: e, Local: true}); err != nil {
-			return err
+			return a.near(ctx, s, p.Key(), err)
 		}
 	}
-	if r.dry {
-		n, err := ids.Count()
-		if err != nil {
-			return err
-		}
-		a.say("%s: would retire %d samples", key, n)
-		if n > 0 {
-			return errStale
-		}
+	n, err := ids.Count()
+	switch {
+	case err != nil:
+		return err
+	case n == 0:
+		a.say("%s: no sample is held that matches, nothing was written", key)
 		return nil
+	case r.dry:
+		a.say("%s: would retire %d samples", key, n)
+		return errStale
 	}
 	bar := a.progress("retiring from "+key, -1)
 	defer bar.done()
