@@ -26,10 +26,17 @@ func (l *LRU[K, V]) Peek(key K) (V, bool) {
 	return it.Value, ok
 }
 
+// Oldest gives the item that would be evicted next, without counting a use.
+func (l *LRU[K, V]) Oldest() (Item[K, V], bool) { return l.items.oldest() }
+
 // Add takes the item and makes room for it.
 func (l *LRU[K, V]) Add(it Item[K, V]) {
 	if old, ok := l.items.take(it.Key); ok {
 		l.evicted(old, Replaced)
+	}
+	if it.Bytes > l.limits.Bytes { // it would push out everything, then itself
+		l.evicted(it, Size)
+		return
 	}
 	l.items.push(it)
 	for l.items.bytes > l.limits.Bytes || l.limits.Entries > 0 && l.items.len() > l.limits.Entries {

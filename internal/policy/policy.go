@@ -83,6 +83,11 @@ func (s *segment[K, V]) use(key K) (Item[K, V], bool) { return s.list.Get(key) }
 
 func (s *segment[K, V]) peek(key K) (Item[K, V], bool) { return s.list.Peek(key) }
 
+func (s *segment[K, V]) oldest() (Item[K, V], bool) {
+	_, it, ok := s.list.GetOldest()
+	return it, ok
+}
+
 func (s *segment[K, V]) take(key K) (Item[K, V], bool) {
 	it, ok := s.list.Peek(key)
 	if ok {

@@ -3,6 +3,7 @@ package policy
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"sort"
 	"testing"
 
@@ -78,6 +79,25 @@ func TestGetGivesWhatIsHeld(t *testing.T) {
 	}
 	if evictions == 0 {
 		t.Error("the climber left the item alone: the test shows nothing")
+	}
+}
+
+// What is larger than everything pushes out nothing, and Oldest is what does
+// leave next.
+func TestLRUOrder(t *testing.T) {
+	var left []int
+	p := NewLRU(Limits{Bytes: 3}, func(it Item[int, int], _ Reason) { left = append(left, it.Key) })
+	for key := range 3 {
+		p.Add(Item[int, int]{Key: key, Bytes: 1})
+	}
+	p.Get(0)
+	p.Add(Item[int, int]{Key: 3, Bytes: 4})
+	if old, ok := p.Oldest(); !ok || old.Key != 1 || p.Len() != 3 {
+		t.Errorf("the oldest of %d is %d", p.Len(), old.Key)
+	}
+	p.Add(Item[int, int]{Key: 4, Bytes: 1})
+	if want := []int{3, 1}; !slices.Equal(left, want) {
+		t.Errorf("%v left, want %v", left, want)
 	}
 }
 
