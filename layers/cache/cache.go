@@ -94,8 +94,8 @@ type Stats struct {
 	Shared    int64 `json:"shared"`    // reads answered by another's miss
 	TooLarge  int64 `json:"too_large"` // misses that were passed through, not kept
 	Evictions int64 `json:"evictions"` // answers dropped to make room or found not worth it
-	Entries   int   `json:"entries"`   // answers kept now
-	Bytes     int64 `json:"bytes"`     // what they take
+	Entries   int   `json:"entries"`   // answers with rows that are kept now
+	Bytes     int64 `json:"bytes"`     // what everything kept takes
 }
 
 // HitRate is the share of reads that did not go below, between 0 and 1.

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"container/list"
 	"sync/atomic"
 	"time"
 
@@ -17,17 +18,24 @@ import (
 type entry struct {
 	refs    atomic.Int64
 	key     key
+	id      uint64         // of the key, on the shelf
 	columns map[string]int // position in schema
 	schema  *arrow.Schema
 	texts   []string // canonical conjuncts that were applied
+	terms   string   // the texts as one
 	batches []arrow.RecordBatch
 	bytes   int64
 	expires time.Time
+
+	place, age *list.Element // in the index
 }
 
 // newEntry takes over the caller's references to the batches.
 func newEntry(q question, batches []arrow.RecordBatch, expires time.Time) *entry {
-	e := &entry{key: q.key, schema: q.plan.Schema, texts: q.texts, batches: batches, expires: expires, columns: map[string]int{}}
+	e := &entry{
+		key: q.key, id: q.id, columns: map[string]int{}, schema: q.plan.Schema,
+		texts: q.texts, terms: termsKey(q.texts), batches: batches, expires: expires,
+	}
 	for i, c := range q.columns {
 		e.columns[c] = i
 	}

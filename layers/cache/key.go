@@ -9,17 +9,21 @@ import (
 	"github.com/metaxy-go/metaxy/core/expr"
 )
 
+// topic is a feature of one of the wrapped stores.
+type topic struct {
+	store   uint64
+	feature core.FeatureKey
+}
+
 // moment is a state of a feature that never changes again. Answers about the
 // same moment can be derived from one another.
 type moment struct {
-	store      uint64 // which wrapped store
-	feature    core.FeatureKey
-	seq        int64 // the commit that the answer is as of
-	at         int64 // unix nanoseconds of an AsOf time, which seq does not name
-	schema     int
-	history    bool
-	local      bool
-	notPresent bool // "the feature is not there"
+	topic
+	seq     int64 // the commit that the answer is as of
+	at      int64 // unix nanoseconds of an AsOf time, which seq does not name
+	schema  int
+	history bool
+	local   bool
 }
 
 // key names one answer.
@@ -32,6 +36,7 @@ type key struct {
 // question is a bound request: a key with what is needed to answer it.
 type question struct {
 	key
+	id      uint64 // of the key, on the shelf
 	plan    core.ReadPlan
 	request core.ReadRequest // pinned to the moment where the store can
 	columns []string         // in the order asked for
@@ -58,6 +63,7 @@ func (s *store) ask(req core.ReadRequest, info core.Info) (question, error) {
 			q.texts = append(q.texts, term.String())
 		}
 	}
+	q.id = s.cache.shelf.id(q.key)
 	if req.AsOf.IsZero() && s.caps.TimeTravel && info.Generation > 0 {
 		q.request.AsOf = core.AtCommit(info.Generation)
 	}
@@ -66,7 +72,7 @@ func (s *store) ask(req core.ReadRequest, info core.Info) (question, error) {
 
 func (s *store) momentOf(req core.ReadRequest, info core.Info) moment {
 	m := moment{
-		store: s.id, feature: req.Key, seq: info.Generation, schema: info.SchemaVersion,
+		topic: topic{s.id, req.Key}, seq: info.Generation, schema: info.SchemaVersion,
 		history: req.History, local: req.Local,
 	}
 	if req.AsOf.Seq > 0 {
@@ -76,11 +82,6 @@ func (s *store) momentOf(req core.ReadRequest, info core.Info) moment {
 		m.at = req.AsOf.Time.UnixNano()
 	}
 	return m
-}
-
-// absent names the fact that a feature is missing.
-func (s *store) absent(feature core.FeatureKey, local bool) key {
-	return key{moment: moment{store: s.id, feature: feature, local: local, notPresent: true}}
 }
 
 // deadline is when something that lives for ttl ends; the zero time is never.

@@ -26,14 +26,15 @@ func defaults() options {
 	return options{maxBytes: DefaultMaxBytes, missing: DefaultMissingTTL, now: time.Now}
 }
 
-// MaxBytes bounds the memory of what is kept; DefaultMaxBytes without it.
+// MaxBytes bounds the memory of what is kept; DefaultMaxBytes without it. A
+// 64th of it is for features that are believed to be missing.
 func MaxBytes(n int64) Option { return func(o *options) { o.maxBytes = n } }
 
 // MaxItem bounds a single answer in bytes: a quarter of MaxBytes without it. A
 // larger answer streams through and is not kept.
 func MaxItem(n int64) Option { return func(o *options) { o.maxItem = n } }
 
-// MaxEntries bounds the number of answers; no bound without it.
+// MaxEntries bounds the number of answers that hold rows; no bound without it.
 func MaxEntries(n int) Option { return func(o *options) { o.maxEntries = n } }
 
 // TTL drops an answer some time after it was read, whatever its generation.
@@ -86,7 +87,7 @@ func (o options) check() error {
 
 func (o options) itemLimit() int64 {
 	if o.maxItem > 0 {
-		return o.maxItem
+		return min(o.maxItem, o.maxBytes-o.absentShare())
 	}
 	return o.maxBytes / 4
 }

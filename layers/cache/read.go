@@ -177,8 +177,8 @@ func (s *store) unchanged(ctx context.Context, q question) bool {
 // validate gives what the feature is now, by the store below or, for as long as
 // the options trust it, by memory.
 func (s *store) validate(ctx context.Context, feature core.FeatureKey, local bool) (core.Info, error) {
-	absent := s.absent(feature, local)
-	if s.cache.options.missing > 0 && s.cache.shelf.missing(absent) {
+	of := topic{s.id, feature}
+	if s.cache.shelf.missing(of, local) {
 		s.cache.counts.hits.Add(1)
 		s.cache.counts.missing.Add(1)
 		return core.Info{}, core.WrapError(core.OpRead, feature, name, core.ErrFeatureNotFound)
@@ -190,9 +190,7 @@ func (s *store) validate(ctx context.Context, feature core.FeatureKey, local boo
 	info, err := s.next.Stat(ctx, core.StatRequest{Key: feature, Local: local})
 	switch {
 	case errors.Is(err, core.ErrFeatureNotFound):
-		if s.cache.options.missing > 0 && s.epoch.Load() == epoch {
-			s.cache.shelf.putMissing(absent)
-		}
+		s.cache.shelf.putMissing(of, local, func() bool { return s.epoch.Load() == epoch && !s.closed.Load() })
 		return core.Info{}, reissue(core.OpRead, feature, err)
 	case err != nil:
 		return core.Info{}, reissue(core.OpRead, feature, err)

@@ -1,10 +1,9 @@
 package cache
 
 import (
-	"slices"
+	"hash/maphash"
 	"sync"
 
-	"github.com/metaxy-go/metaxy/core"
 	"github.com/metaxy-go/metaxy/internal/policy"
 )
 
@@ -15,14 +14,19 @@ type shelf struct {
 	mu      sync.Mutex
 	options options
 	counts  *counters
-	kept    policy.Policy[key, *entry]
-	moments map[moment][]*entry // what a request can be derived from
+	seed    maphash.Seed
+	kept    policy.Policy[uint64, *entry] // by the ids of their keys
+	index   index
+	absent  *absences
 	flights map[key]*flight
 }
 
 func newShelf(o options, counts *counters) *shelf {
-	s := &shelf{options: o, counts: counts, moments: map[moment][]*entry{}, flights: map[key]*flight{}}
-	limits := policy.Limits{Bytes: o.maxBytes, Entries: o.maxEntries}
+	s := &shelf{
+		options: o, counts: counts, seed: maphash.MakeSeed(),
+		index: newIndex(), absent: newAbsences(o), flights: map[key]*flight{},
+	}
+	limits := policy.Limits{Bytes: o.maxBytes - o.absentShare(), Entries: o.maxEntries}
 	if o.plainLRU {
 		s.kept = policy.NewLRU(limits, s.left)
 	} else {
@@ -34,44 +38,54 @@ func newShelf(o options, counts *counters) *shelf {
 // expectedEntries sizes the use counters: more answers than this share them.
 const expectedEntries = 4096
 
+// id hashes a key once, outside of the lock, where the policy would do it again
+// for each of its lists. Keys that share an id push each other out.
+func (s *shelf) id(k key) uint64 { return maphash.Comparable(s.seed, k) }
+
 // left is called under the lock for every entry that the policy lets go.
-func (s *shelf) left(it policy.Item[key, *entry], why policy.Reason) {
-	e := it.Value
-	s.moments[e.key.moment] = slices.DeleteFunc(s.moments[e.key.moment], func(x *entry) bool { return x == e })
-	if len(s.moments[e.key.moment]) == 0 {
-		delete(s.moments, e.key.moment)
-	}
+func (s *shelf) left(it policy.Item[uint64, *entry], why policy.Reason) {
+	s.index.drop(it.Value)
 	if why == policy.Size {
 		s.counts.evictions.Add(1)
 	}
-	e.release()
+	it.Value.release()
 }
 
 // put keeps an entry; the shelf takes over one reference. cost is the time, in
-// milliseconds, that it took to read.
+// milliseconds, that it took to read. The lock is held.
 func (s *shelf) put(e *entry, cost float64) {
-	s.moments[e.key.moment] = append(s.moments[e.key.moment], e)
-	s.kept.Add(policy.Item[key, *entry]{Key: e.key, Value: e, Bytes: e.bytes, Cost: max(cost, 0.001)})
+	for range mostSwept {
+		old := s.index.oldest()
+		if old == nil || !old.expired(s.options.now) {
+			break
+		}
+		s.kept.Remove(old.id)
+	}
+	s.index.add(e)
+	s.kept.Add(policy.Item[uint64, *entry]{Key: e.id, Value: e, Bytes: e.bytes, Cost: max(cost, 0.001)})
 }
+
+// mostSwept is how many that are over leave for one that comes: more than one,
+// so that they cannot pile up, and few, since the lock is held.
+const mostSwept = 8
 
 // find gives an entry that answers q, retained, and the filter terms that are
 // still to be applied. Exact answers come first. The lock is held.
 func (s *shelf) find(q *question) (found *entry, rest []int, ok bool) {
-	if e, ok := s.kept.Get(q.key); ok {
-		if e.expired(s.options.now) {
-			s.kept.Remove(q.key)
-		} else {
+	if e, ok := s.kept.Get(q.id); ok && e.key == q.key {
+		if !e.expired(s.options.now) {
 			e.retain()
 			return e, nil, true
 		}
+		s.kept.Remove(q.id)
 	}
-	for _, e := range s.moments[q.moment] {
+	for e := range s.index.candidates(q) {
 		if e.expired(s.options.now) {
 			continue
 		}
 		if rest, ok := q.derivable(e); ok {
 			e.retain() // first: counting the use may let it go
-			s.kept.Get(e.key)
+			s.kept.Get(e.id)
 			s.counts.derived.Add(1)
 			return e, rest, true
 		}
@@ -79,42 +93,12 @@ func (s *shelf) find(q *question) (found *entry, rest []int, ok bool) {
 	return nil, nil, false
 }
 
-// missing reports whether the feature is believed to be missing.
-func (s *shelf) missing(k key) bool {
+// forget drops what was read of a feature as of a commit before this one.
+func (s *shelf) forget(of topic, older int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e, ok := s.kept.Peek(k)
-	if ok && e.expired(s.options.now) {
-		s.kept.Remove(k)
-		return false
-	}
-	return ok
-}
-
-// putMissing remembers that a feature is not there.
-func (s *shelf) putMissing(k key) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	e := &entry{key: k, bytes: entryOverhead, expires: deadline(s.options.now(), s.options.missing)}
-	e.refs.Store(1)
-	s.put(e, 1)
-}
-
-// forget drops what a commit makes useless: that the feature is missing, and,
-// when older is positive, what was read as of the present before that commit.
-func (s *shelf) forget(store uint64, feature core.FeatureKey, older int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var gone []key
-	for m, entries := range s.moments {
-		if m.store == store && m.feature == feature && (m.notPresent || m.seq < older) {
-			for _, e := range entries {
-				gone = append(gone, e.key)
-			}
-		}
-	}
-	for _, k := range gone {
-		s.kept.Remove(k)
+	for _, e := range s.index.before(of, older) {
+		s.kept.Remove(e.id)
 	}
 }
 
@@ -122,20 +106,21 @@ func (s *shelf) forget(store uint64, feature core.FeatureKey, older int64) {
 func (s *shelf) purge(store uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var gone []key
-	s.kept.Each(func(it policy.Item[key, *entry]) bool {
-		if store == 0 || it.Key.store == store {
+	var gone []uint64
+	s.kept.Each(func(it policy.Item[uint64, *entry]) bool {
+		if store == 0 || it.Value.key.store == store {
 			gone = append(gone, it.Key)
 		}
 		return true
 	})
-	for _, k := range gone {
-		s.kept.Remove(k)
+	for _, id := range gone {
+		s.kept.Remove(id)
 	}
+	s.absent.purge(store)
 }
 
 func (s *shelf) size() (entries int, bytes int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.kept.Len(), s.kept.Bytes()
+	return s.kept.Len(), s.kept.Bytes() + s.absent.kept.Bytes()
 }

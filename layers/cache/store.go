@@ -116,7 +116,7 @@ func (s *store) forget(feature core.FeatureKey) {
 	delete(s.infos, seen{feature, false})
 	delete(s.infos, seen{feature, true})
 	s.mu.Unlock()
-	s.cache.shelf.forget(s.id, feature, 0)
+	s.cache.shelf.forgetMissing(topic{s.id, feature})
 }
 
 // trusted gives what Stat said, within the time of the Validate option.
@@ -138,7 +138,7 @@ func (s *store) trust(feature core.FeatureKey, local bool, info core.Info, epoch
 	defer s.mu.Unlock()
 	last, known := s.infos[k]
 	if known && last.info.Generation < info.Generation {
-		s.cache.shelf.forget(s.id, feature, info.Generation)
+		s.cache.shelf.forget(topic{s.id, feature}, info.Generation)
 	}
 	if s.epoch.Load() != epoch {
 		return
