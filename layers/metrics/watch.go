@@ -16,7 +16,7 @@ type CacheStats struct {
 	Derived   int64 `json:"derived"`   // of these, from a wider answer
 	Missing   int64 `json:"missing"`   // of these, that a feature is not there
 	Misses    int64 `json:"misses"`    // reads that went below
-	Shared    int64 `json:"shared"`    // reads that waited for another's miss
+	Shared    int64 `json:"shared"`    // reads answered by another's miss
 	TooLarge  int64 `json:"too_large"` // misses that were passed through, not kept
 	Evictions int64 `json:"evictions"` // answers dropped to make room
 	Entries   int   `json:"entries"`   // answers kept now
@@ -152,7 +152,7 @@ func newCacheWatch(o options) *watch[CacheStats] {
 	one("derived_hits_total", "Hits answered from a wider entry.", counter, func(s CacheStats) int64 { return s.Derived })
 	one("negative_hits_total", "Hits that say that a feature is not there.", counter, func(s CacheStats) int64 { return s.Missing })
 	one("misses_total", "Reads that went to the store below.", counter, func(s CacheStats) int64 { return s.Misses })
-	one("shared_misses_total", "Reads that waited for the miss of another.", counter, func(s CacheStats) int64 { return s.Shared })
+	one("shared_misses_total", "Reads answered by the miss of another.", counter, func(s CacheStats) int64 { return s.Shared })
 	one("too_large_total", "Misses that were passed through because they are too large to keep.", counter, func(s CacheStats) int64 { return s.TooLarge })
 	one("evictions_total", "Entries dropped.", counter, func(s CacheStats) int64 { return s.Evictions })
 	one("entries", "Entries kept now.", gauge, func(s CacheStats) int64 { return int64(s.Entries) })
