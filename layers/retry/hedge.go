@@ -84,7 +84,7 @@ func (s *store) race(ctx context.Context, req core.ReadRequest, o *opening, feed
 			run(func() (*opening, error) { return s.open(ctx, req) })
 		case c := <-results:
 			entered--
-			if c.err != nil && retryable(c.err) && entered > 0 {
+			if entered > 0 && retryable(ctx, c.err) {
 				c.end() // the other may still succeed
 				continue
 			}

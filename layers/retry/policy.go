@@ -28,9 +28,11 @@ type final struct{ error }
 
 func (f final) Unwrap() error { return f.error }
 
-// retryable reports whether the store below could not be reached.
-func retryable(err error) bool {
-	return errors.Is(err, core.ErrUnavailable) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
+// retryable reports whether the store below could not be reached, though the
+// caller still waits. The caller's context is asked and not the error: a client
+// below may wrap the end of a context of its own.
+func retryable(ctx context.Context, err error) bool {
+	return errors.Is(err, core.ErrUnavailable) && ctx.Err() == nil
 }
 
 // run tries f until it succeeds, fails for good, or the attempts are used up.
@@ -43,7 +45,7 @@ func (p *policy) run(ctx context.Context, op core.Op, key core.FeatureKey, f fun
 	retries := retrypolicy.NewBuilder[struct{}]().
 		HandleIf(func(_ struct{}, err error) bool {
 			var f final
-			return retryable(err) && !errors.As(err, &f)
+			return retryable(ctx, err) && !errors.As(err, &f)
 		}).
 		AbortOnErrors(circuitbreaker.ErrOpen).
 		WithMaxAttempts(p.o.attempts).
@@ -85,8 +87,8 @@ func (p *policy) explain(ctx context.Context, op core.Op, key core.FeatureKey, e
 			return core.WrapError(op, key, Name, fmt.Errorf("gave up, the circuit opened: %w", last))
 		}
 		return core.WrapError(op, key, Name, fmt.Errorf("%w: the circuit is open after %d failures in a row", core.ErrUnavailable, p.o.failures))
-	case ctx.Err() != nil && (retryable(last) || last == nil):
-		// The context ended in a pause between attempts.
+	case ctx.Err() != nil && (last == nil || errors.Is(last, core.ErrUnavailable)):
+		// The context ended in a pause between attempts, or in an attempt.
 		return core.WrapError(op, key, Name, ctx.Err())
 	case errors.As(err, &f):
 		err = f.error

@@ -155,7 +155,7 @@ func (o options) breaker() circuitbreaker.CircuitBreaker[struct{}] {
 		return nil
 	}
 	return circuitbreaker.NewBuilder[struct{}]().
-		HandleIf(func(_ struct{}, err error) bool { return retryable(err) }).
+		HandleIf(func(_ struct{}, err error) bool { return errors.Is(err, core.ErrUnavailable) }).
 		WithFailureThreshold(uint(o.failures)).
 		WithSuccessThreshold(1).
 		WithDelay(o.pause).

@@ -99,7 +99,11 @@ func TestUnavailableIsTriedAgain(t *testing.T) {
 
 func call(t testing.TB, s core.Store, op core.Op) error {
 	t.Helper()
-	ctx := t.Context()
+	return callIn(t.Context(), t, s, op)
+}
+
+func callIn(ctx context.Context, t testing.TB, s core.Store, op core.Op) error {
+	t.Helper()
 	var err error
 	switch op {
 	case core.OpWrite:

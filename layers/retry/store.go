@@ -163,7 +163,7 @@ func (s *store) Evolve(ctx context.Context, req core.EvolveRequest) (core.Info, 
 					info, err = now, nil
 				}
 			}
-			doubtful = doubtful || retryable(err)
+			doubtful = doubtful || errors.Is(err, core.ErrUnavailable)
 			return err
 		})
 	})
@@ -235,7 +235,7 @@ func replay(rows core.Rows) *source {
 
 // final makes an error final when the rows are used up.
 func (s *source) final(err error) error {
-	if retryable(err) && s.ranged.Load() {
+	if errors.Is(err, core.ErrUnavailable) && s.ranged.Load() {
 		return final{fmt.Errorf("%w (not tried again: the rows can be read once)", err)}
 	}
 	return err
