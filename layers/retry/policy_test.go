@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/metaxy-go/metaxy/core"
+	"github.com/metaxy-go/metaxy/layers/retry"
 	"github.com/metaxy-go/metaxy/storetest"
 )
 
@@ -39,4 +40,33 @@ func TestWhoseContextEnded(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A migration that was made and answered too late is no conflict either.
+func TestEvolveThatTookTooLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		late := &lateEvolve{Store: storetest.Populated(t)}
+		store, err := retry.New(retry.Timeout(time.Second)).Wrap(late)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := call(t, store, core.OpEvolve); err != nil || late.calls != 2 {
+			t.Errorf("%v after %d calls", err, late.calls)
+		}
+	})
+}
+
+// lateEvolve makes the first migration and gives no answer.
+type lateEvolve struct {
+	core.Store
+	calls int
+}
+
+func (s *lateEvolve) Evolve(ctx context.Context, req core.EvolveRequest) (core.Info, error) {
+	info, err := s.Store.Evolve(ctx, req)
+	if s.calls++; s.calls == 1 {
+		<-ctx.Done()
+		return core.Info{}, ctx.Err()
+	}
+	return info, err
 }

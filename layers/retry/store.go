@@ -163,7 +163,7 @@ func (s *store) Evolve(ctx context.Context, req core.EvolveRequest) (core.Info, 
 					info, err = now, nil
 				}
 			}
-			doubtful = doubtful || errors.Is(err, core.ErrUnavailable)
+			doubtful = doubtful || err != nil // also of an attempt that took too long
 			return err
 		})
 	})
