@@ -17,10 +17,12 @@ import (
 type policy struct {
 	o       options
 	counts  *counts
-	breaker circuitbreaker.CircuitBreaker[struct{}] // nil without the option
+	circuit *circuit
 }
 
-func newPolicy(o options, c *counts) *policy { return &policy{o: o, counts: c, breaker: o.breaker()} }
+func newPolicy(o options, c *counts) *policy {
+	return &policy{o: o, counts: c, circuit: newCircuit(o)}
+}
 
 // final marks an error that another attempt cannot mend, though it is one of
 // availability: part of the answer was handed out, or rows cannot be replayed.
@@ -35,8 +37,36 @@ func retryable(ctx context.Context, err error) bool {
 	return errors.Is(err, core.ErrUnavailable) && ctx.Err() == nil
 }
 
+// judge says what an attempt's error tells of the store below. Nothing, where a
+// store says so without asking its storage, or somebody did not wait for it.
+func judge(ctx context.Context, err error) verdict {
+	if err == nil {
+		return reached
+	}
+	if ctx.Err() != nil {
+		return unknown
+	}
+	if errors.Is(err, core.ErrUnavailable) {
+		return unreached
+	}
+	for _, says := range []error{
+		core.ErrInvalid, core.ErrUnsupported, core.ErrUnauthenticated, core.ErrReadOnly, core.ErrClosed,
+		context.Canceled, context.DeadlineExceeded,
+	} {
+		if errors.Is(err, says) {
+			return unknown
+		}
+	}
+	return reached
+}
+
 // run tries f until it succeeds, fails for good, or the attempts are used up.
 func (p *policy) run(ctx context.Context, op core.Op, key core.FeatureKey, f func(ctx context.Context) error) error {
+	return p.each(ctx, op, key, func(*turn) error { return f(ctx) })
+}
+
+// each is run for an f that may say itself what it learned.
+func (p *policy) each(ctx context.Context, op core.Op, key core.FeatureKey, f func(t *turn) error) error {
 	if err := ctx.Err(); err != nil {
 		return core.WrapError(op, key, Name, err)
 	}
@@ -47,7 +77,6 @@ func (p *policy) run(ctx context.Context, op core.Op, key core.FeatureKey, f fun
 			var f final
 			return retryable(ctx, err) && !errors.As(err, &f)
 		}).
-		AbortOnErrors(circuitbreaker.ErrOpen).
 		WithMaxAttempts(p.o.attempts).
 		WithBackoff(p.o.first, max(p.o.most, p.o.first+1)).
 		WithJitterFactor(0.5).
@@ -60,13 +89,16 @@ func (p *policy) run(ctx context.Context, op core.Op, key core.FeatureKey, f fun
 			}
 		}).
 		Build()
-	policies := []failsafe.Policy[struct{}]{retries}
-	if p.breaker != nil {
-		policies = append(policies, p.breaker)
-	}
-	err := failsafe.With(policies...).WithContext(ctx).Run(func() error {
+	err := failsafe.With[struct{}](retries).WithContext(ctx).Run(func() error {
+		t, ok := p.circuit.enter()
+		if !ok {
+			return circuitbreaker.ErrOpen
+		}
+		v := unknown
+		defer func() { t.end(v) }() // also where f panics
 		attempts++
-		last = f(ctx)
+		last = f(t)
+		v = judge(ctx, last)
 		return last
 	})
 	if attempts > 0 && last == nil {

@@ -18,15 +18,19 @@ func (s *store) Read(ctx context.Context, req core.ReadRequest) (core.Rows, erro
 	}
 	var rows core.Rows
 	var opened attempt
-	err := s.policy.run(ctx, core.OpRead, req.Key, func(ctx context.Context) (err error) {
+	err := s.policy.each(ctx, core.OpRead, req.Key, func(t *turn) (err error) {
 		opened = s.policy.attempt(ctx)
 		rows, err = s.next.Read(opened.ctx, req)
 		opened.settle()
 		if err != nil {
 			err = opened.verdict(err)
 			opened.end()
+			return err
 		}
-		return err
+		// Rows may come out of storage only as they are ranged over, and they
+		// may never be.
+		t.end(unknown)
+		return nil
 	})
 	if err != nil {
 		return core.Rows{}, err
@@ -69,7 +73,7 @@ func (s *store) open(ctx context.Context, req core.ReadRequest) (*opening, error
 // before it gave anything or is not there.
 func (s *store) stream(ctx context.Context, req core.ReadRequest, schema *arrow.Schema, first *opening, yield func(arrow.RecordBatch, error) bool) {
 	more := true
-	err := s.policy.run(ctx, core.OpRead, req.Key, func(ctx context.Context) error {
+	err := s.policy.each(ctx, core.OpRead, req.Key, func(t *turn) error {
 		if err := s.usable(core.OpRead, req.Key); err != nil {
 			return err
 		}
@@ -87,7 +91,10 @@ func (s *store) stream(ctx context.Context, req core.ReadRequest, schema *arrow.
 		}
 		begun := false
 		feed := func(b arrow.RecordBatch) bool {
-			begun = true
+			if !begun {
+				begun = true
+				t.began()
+			}
 			more = yield(b, nil)
 			return more
 		}

@@ -15,8 +15,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/failsafe-go/failsafe-go/circuitbreaker"
-
 	"github.com/metaxy-go/metaxy/core"
 )
 
@@ -103,7 +101,9 @@ func Timeout(d time.Duration) Option { return func(o *options) { o.timeout = d }
 
 // Breaker stops asking the store below after so many failed attempts in a row.
 // Operations then fail with core.ErrUnavailable at once, until the pause is
-// over and a single attempt succeeds.
+// over and a single attempt succeeds. Whether a read succeeds is known in the
+// loop over its rows. A caller whose context ends has learned nothing and counts
+// as neither, so a store that may hang wants a Timeout.
 func Breaker(failures int, pause time.Duration) Option {
 	return func(o *options) { o.failures, o.pause, o.breaks = failures, pause, true }
 }
@@ -148,16 +148,4 @@ func (o options) summary() string {
 		s += ", hedged after " + o.hedge.String()
 	}
 	return s
-}
-
-func (o options) breaker() circuitbreaker.CircuitBreaker[struct{}] {
-	if !o.breaks {
-		return nil
-	}
-	return circuitbreaker.NewBuilder[struct{}]().
-		HandleIf(func(_ struct{}, err error) bool { return errors.Is(err, core.ErrUnavailable) }).
-		WithFailureThreshold(uint(o.failures)).
-		WithSuccessThreshold(1).
-		WithDelay(o.pause).
-		Build()
 }

@@ -121,7 +121,7 @@ func (s *store) List(ctx context.Context, req core.ListRequest) iter.Seq2[core.I
 			return
 		}
 		more := true
-		err := s.policy.run(ctx, core.OpList, "", func(ctx context.Context) error {
+		err := s.policy.each(ctx, core.OpList, "", func(t *turn) error {
 			a := s.policy.attempt(ctx)
 			defer a.end()
 			begun := false
@@ -129,8 +129,11 @@ func (s *store) List(ctx context.Context, req core.ListRequest) iter.Seq2[core.I
 				if err != nil {
 					return finalIf(begun, a.verdict(err))
 				}
-				a.settle()
-				begun = true
+				if !begun {
+					begun = true
+					a.settle()
+					t.began()
+				}
 				if more = yield(shownInfo(info), nil); !more {
 					return nil
 				}
