@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/apache/arrow-go/v18/arrow"
+
 	"github.com/metaxy-go/metaxy/core"
 	"github.com/metaxy-go/metaxy/layers/retry"
 	"github.com/metaxy-go/metaxy/storetest"
@@ -90,6 +92,28 @@ func TestNothingLearnedClosed(t *testing.T) {
 		}
 		fault.Set(down())
 		refused(t, "the third failure", call(t, store, core.OpStat), false)
+		refused(t, "after it", call(t, store, core.OpStat), true)
+	})
+}
+
+// The rows that a write is given may come from another store. That they fail
+// says nothing of this one.
+func TestFailingSourceOpensNoCircuit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fault := storetest.Fault()
+		store := over(t, fault, retry.Attempts(2), retry.Breaker(3, time.Minute))
+		for range 5 {
+			req := write(t, "", 0, 10)
+			req.Rows.Batches = func(yield func(arrow.RecordBatch, error) bool) { yield(nil, core.ErrUnavailable) }
+			_, err := store.Write(t.Context(), req)
+			refused(t, "a source that fails", err, false)
+			if !errors.Is(err, core.ErrUnavailable) {
+				t.Error(err)
+			}
+		}
+		fault.Set(down())
+		refused(t, "the first failure of the store's own", call(t, store, core.OpWrite), false)
+		refused(t, "the third", call(t, store, core.OpWrite), false)
 		refused(t, "after it", call(t, store, core.OpStat), true)
 	})
 }

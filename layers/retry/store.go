@@ -4,13 +4,10 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"iter"
 	"slices"
 	"strings"
 	"sync/atomic"
-
-	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/metaxy-go/metaxy/core"
 )
@@ -42,8 +39,8 @@ func (s *store) Write(ctx context.Context, req core.WriteRequest) (core.Commit, 
 	source := replay(req.Rows)
 	req.Rows = source.rows
 	var commit core.Commit
-	err := s.policy.run(ctx, core.OpWrite, req.Key(), func(ctx context.Context) error {
-		return source.final(s.policy.call(ctx, func(ctx context.Context) (err error) {
+	err := s.policy.each(ctx, core.OpWrite, req.Key(), func(t *turn) error {
+		return source.blame(t, s.policy.call(ctx, func(ctx context.Context) (err error) {
 			commit, err = s.next.Write(ctx, req)
 			return err
 		}))
@@ -83,8 +80,8 @@ func (s *store) Resolve(ctx context.Context, req core.ResolveRequest) (core.Incr
 	source := replay(req.Samples)
 	req.Samples = source.rows
 	var inc core.Increment
-	err := s.policy.run(ctx, core.OpResolve, req.Key(), func(ctx context.Context) error {
-		return source.final(s.policy.call(ctx, func(ctx context.Context) (err error) {
+	err := s.policy.each(ctx, core.OpResolve, req.Key(), func(t *turn) error {
+		return source.blame(t, s.policy.call(ctx, func(ctx context.Context) (err error) {
 			inc, err = s.next.Resolve(ctx, req)
 			return err
 		}))
@@ -216,32 +213,6 @@ func (s *store) Capabilities() core.Capabilities { return s.next.Capabilities() 
 func (s *store) Close() error {
 	s.closed.Store(true)
 	return nil
-}
-
-// source watches rows that a request carries, to know whether another attempt
-// can read them again.
-type source struct {
-	rows   core.Rows
-	ranged atomic.Bool
-}
-
-func replay(rows core.Rows) *source {
-	s := &source{rows: rows}
-	if rows.Batches != nil && !rows.Replayable {
-		s.rows.Batches = func(yield func(arrow.RecordBatch, error) bool) {
-			s.ranged.Store(true)
-			rows.Batches(yield)
-		}
-	}
-	return s
-}
-
-// final makes an error final when the rows are used up.
-func (s *source) final(err error) error {
-	if errors.Is(err, core.ErrUnavailable) && s.ranged.Load() {
-		return final{fmt.Errorf("%w (not tried again: the rows can be read once)", err)}
-	}
-	return err
 }
 
 func finalIf(begun bool, err error) error {
