@@ -2,6 +2,7 @@ package retry
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"sync"
 	"time"
@@ -43,7 +44,7 @@ func (c *contender) end() {
 
 // race feeds the batches of o or, with hedging, of a second read when o is slow
 // and the second is faster. On return both are done, whichever way it ends.
-func (s *store) race(ctx context.Context, req core.ReadRequest, o *opening, feed func(arrow.RecordBatch) bool) error {
+func (s *store) race(ctx context.Context, req core.ReadRequest, schema *arrow.Schema, o *opening, feed func(arrow.RecordBatch) bool) error {
 	if s.policy.o.hedge <= 0 {
 		return drain(o, feed)
 	}
@@ -81,10 +82,10 @@ func (s *store) race(ctx context.Context, req core.ReadRequest, o *opening, feed
 		select {
 		case <-timer.C:
 			entered++
-			run(func() (*opening, error) { return s.open(ctx, req) })
+			run(func() (*opening, error) { return s.open(ctx, req, schema) })
 		case c := <-results:
 			entered--
-			if entered > 0 && retryable(ctx, c.err) {
+			if entered > 0 && (retryable(ctx, c.err) || errors.Is(c.err, errChanged)) {
 				c.end() // the other may still succeed
 				continue
 			}

@@ -57,12 +57,19 @@ type opening struct {
 	attempt attempt
 }
 
-// open reads again under a bound of its own.
-func (s *store) open(ctx context.Context, req core.ReadRequest) (*opening, error) {
+// errChanged is for another read whose rows do not fit what was promised.
+var errChanged = fmt.Errorf("%w: the schema changed between two attempts", core.ErrConflict)
+
+// open reads again, under a bound of its own, for rows of the schema.
+func (s *store) open(ctx context.Context, req core.ReadRequest, schema *arrow.Schema) (*opening, error) {
 	a := s.policy.attempt(ctx)
 	rows, err := s.next.Read(a.ctx, req)
 	if err != nil {
 		err = a.verdict(err)
+	} else if !core.SameColumns(rows.Schema, schema) {
+		err = errChanged
+	}
+	if err != nil {
 		a.end()
 		return nil, err
 	}
@@ -81,12 +88,8 @@ func (s *store) stream(ctx context.Context, req core.ReadRequest, schema *arrow.
 		first = nil
 		if o == nil {
 			var err error
-			if o, err = s.open(ctx, req); err != nil {
+			if o, err = s.open(ctx, req, schema); err != nil {
 				return err
-			}
-			if !core.SameColumns(o.rows.Schema, schema) {
-				o.attempt.end()
-				return fmt.Errorf("%w: the schema changed between two attempts", core.ErrConflict)
 			}
 		}
 		begun := false
@@ -98,7 +101,7 @@ func (s *store) stream(ctx context.Context, req core.ReadRequest, schema *arrow.
 			more = yield(b, nil)
 			return more
 		}
-		if err := s.race(ctx, req, o, feed); err != nil {
+		if err := s.race(ctx, req, schema, o, feed); err != nil {
 			return finalIf(begun, err)
 		}
 		return nil

@@ -1,0 +1,99 @@
+package retry_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/metaxy-go/metaxy/backends/memory"
+	"github.com/metaxy-go/metaxy/core"
+	"github.com/metaxy-go/metaxy/layers/retry"
+	"github.com/metaxy-go/metaxy/storetest"
+)
+
+// racing delays the first batch of the nth read, counts the streams that are
+// open, and calls before ahead of a read. It embeds a Store, which a layer must
+// not, because it is only ever a test's.
+type racing struct {
+	core.Store
+	delays []time.Duration
+	before func(n int)
+	reads  atomic.Int64
+	open   atomic.Int64
+}
+
+func (r *racing) Read(ctx context.Context, req core.ReadRequest) (core.Rows, error) {
+	n := int(r.reads.Add(1))
+	if r.before != nil {
+		r.before(n)
+	}
+	rows, err := r.Store.Read(ctx, req)
+	inner := rows.Batches
+	rows.Batches = func(yield func(arrow.RecordBatch, error) bool) {
+		r.open.Add(1)
+		defer r.open.Add(-1)
+		select {
+		case <-time.After(r.delays[n-1]):
+			inner(yield)
+		case <-ctx.Done():
+			yield(nil, ctx.Err())
+		}
+	}
+	return rows, err
+}
+
+// hedged is a store that reads a second time after a second, over reads with
+// these delays.
+func hedged(t *testing.T, delays ...time.Duration) (core.Store, *racing) {
+	t.Helper()
+	bare := memory.New()
+	t.Cleanup(func() { _ = bare.Close() })
+	if _, err := bare.Write(t.Context(), write(t, "", 0, 10)); err != nil {
+		t.Fatal(err)
+	}
+	below := &racing{Store: bare, delays: delays}
+	store, err := retry.New(retry.Hedge(time.Second)).Wrap(below)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store, below
+}
+
+// A second read whose rows have another schema than was promised gives none,
+// and does not spoil the first.
+func TestSecondReadOfAnotherSchema(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, below := hedged(t, time.Minute, 0)
+		below.before = func(n int) {
+			if n == 2 {
+				_, err := below.Evolve(t.Context(), core.EvolveRequest{Key: storetest.KeyVideo, Base: 1, Changes: []core.SchemaChange{
+					{Kind: core.AddColumn, Column: "extra", Type: arrow.PrimitiveTypes.Int64},
+				}})
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		rows, err := store.Read(t.Context(), core.ReadRequest{Key: storetest.KeyVideo})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var n int64
+		for b, err := range rows.Batches {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !core.SameColumns(b.Schema(), rows.Schema) {
+				t.Fatalf("a batch of %s, want %s", b.Schema(), rows.Schema)
+			}
+			n += b.NumRows()
+		}
+		if n != 10 || below.reads.Load() != 2 {
+			t.Errorf("%d rows of %d reads", n, below.reads.Load())
+		}
+	})
+}
