@@ -23,7 +23,11 @@ type contender struct {
 	ok      bool // batch and err are set
 }
 
-func (c *contender) begin(o *opening) {
+func (c *contender) begin(o *opening, err error) {
+	if err != nil {
+		c.err, c.ok = err, true
+		return
+	}
 	c.opening = o
 	c.next, c.stop = iter.Pull2(o.rows.All())
 	c.batch, c.err, c.ok = c.next()
@@ -43,46 +47,40 @@ func (c *contender) end() {
 }
 
 // race feeds the batches of o or, with hedging, of a second read when o is slow
-// and the second is faster. On return both are done, whichever way it ends.
+// and the second is faster. The slower one ends at once, and on return both are
+// done, whichever way it ends.
 func (s *store) race(ctx context.Context, req core.ReadRequest, schema *arrow.Schema, o *opening, feed func(arrow.RecordBatch) bool) error {
 	if s.policy.o.hedge <= 0 {
 		return drain(o, feed)
 	}
-	ctx, cancel := context.WithCancel(ctx)
 	var runners sync.WaitGroup
-	results := make(chan *contender, 2)
-	run := func(f func() (*opening, error)) {
+	defer runners.Wait()
+	second, cancel := context.WithCancel(ctx)
+	defer cancel()
+	results, decided := make(chan *contender), make(chan struct{})
+	run := func(open func() (*opening, error)) *contender {
+		c := &contender{}
 		runners.Go(func() {
-			c := &contender{}
-			opened, err := f()
-			if err != nil {
-				c.err, c.ok = err, true
-			} else {
-				c.begin(opened)
+			c.begin(open())
+			select {
+			case results <- c:
+			case <-decided:
+				c.end()
 			}
-			results <- c
 		})
+		return c
 	}
-	entered := 1
-	run(func() (*opening, error) { return o, nil })
-	defer func() {
-		cancel()
-		o.attempt.cancel(nil)
-		runners.Wait()
-		close(results)
-		for loser := range results {
-			loser.end()
-		}
-	}()
+	first := run(func() (*opening, error) { return o, nil })
 
 	timer := time.NewTimer(s.policy.o.hedge)
 	defer timer.Stop()
+	entered := 1
 	var winner *contender
 	for winner == nil {
 		select {
 		case <-timer.C:
 			entered++
-			run(func() (*opening, error) { return s.open(ctx, req, schema) })
+			run(func() (*opening, error) { return s.open(second, req, schema) })
 		case c := <-results:
 			entered--
 			if entered > 0 && (retryable(ctx, c.err) || errors.Is(c.err, errChanged)) {
@@ -93,6 +91,12 @@ func (s *store) race(ctx context.Context, req core.ReadRequest, schema *arrow.Sc
 		}
 	}
 	defer winner.end()
+	close(decided)
+	if winner == first {
+		cancel()
+	} else {
+		o.attempt.cancel(nil)
+	}
 	return winner.feed(feed)
 }
 

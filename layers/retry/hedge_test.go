@@ -63,6 +63,31 @@ func hedged(t *testing.T, delays ...time.Duration) (core.Store, *racing) {
 	return store, below
 }
 
+// The slower of two reads is closed while the rows of the faster are consumed.
+func TestLoserEndsAtOnce(t *testing.T) {
+	for name, delays := range map[string][]time.Duration{
+		"the second wins": {time.Hour, 0},
+		"the first wins":  {2 * time.Second, time.Hour},
+		"both at once":    {2 * time.Second, time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store, below := hedged(t, delays...)
+				began := time.Now()
+				err := loop(t, store, core.OpRead, func() {
+					synctest.Wait()
+					if n := below.open.Load(); n != 1 {
+						t.Errorf("%d streams are open below while one is consumed", n)
+					}
+				})
+				if err != nil || below.reads.Load() != 2 || below.open.Load() != 0 || time.Since(began) > 2*time.Second {
+					t.Errorf("%v, %d reads, %d open after %s", err, below.reads.Load(), below.open.Load(), time.Since(began))
+				}
+			})
+		})
+	}
+}
+
 // A second read whose rows have another schema than was promised gives none,
 // and does not spoil the first.
 func TestSecondReadOfAnotherSchema(t *testing.T) {
