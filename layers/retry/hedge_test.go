@@ -2,6 +2,7 @@ package retry_test
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -121,4 +122,56 @@ func TestSecondReadOfAnotherSchema(t *testing.T) {
 			t.Errorf("%d rows of %d reads", n, below.reads.Load())
 		}
 	})
+}
+
+// Rows that a closed store, an ended context or an open circuit keeps anybody
+// from reading hold nothing below.
+func TestRowsThatNobodyMayRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var ctxBelow context.Context
+		fault := storetest.Fault()
+		bare := storetest.Populated(t)
+		below, err := fault.Wrap(&seeing{Store: bare, read: func(ctx context.Context) { ctxBelow = ctx }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		store, err := retry.New(retry.Attempts(1), retry.Breaker(1, time.Minute)).Wrap(below)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, err := store.Read(t.Context(), core.ReadRequest{Key: storetest.KeyVideo})
+		if err != nil || ctxBelow.Err() != nil {
+			t.Fatal(err, ctxBelow.Err())
+		}
+		fault.Set(down())
+		_ = call(t, store, core.OpStat)
+		_, err = rows.Count()
+		refused(t, "rows of before", err, true)
+		if !errors.Is(ctxBelow.Err(), context.Canceled) {
+			t.Error("the read below goes on")
+		}
+	})
+}
+
+// seeing shows the context of a read, and gives its rows an origin.
+type seeing struct {
+	core.Store
+	read func(ctx context.Context)
+}
+
+func (s *seeing) Read(ctx context.Context, req core.ReadRequest) (core.Rows, error) {
+	s.read(ctx)
+	rows, err := s.Store.Read(ctx, req)
+	rows.Origin = "prod"
+	return rows, err
+}
+
+func TestRowsKeepTheirOrigin(t *testing.T) {
+	store, err := retry.New().Wrap(&seeing{Store: storetest.Populated(t), read: func(context.Context) {}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rows, err := store.Read(t.Context(), core.ReadRequest{Key: storetest.KeyVideo}); err != nil || rows.Origin != "prod" {
+		t.Errorf("origin %q, %v", rows.Origin, err)
+	}
 }

@@ -47,7 +47,7 @@ func (s *store) Read(ctx context.Context, req core.ReadRequest) (core.Rows, erro
 	if !rows.Replayable {
 		seq = core.Once(seq)
 	}
-	return core.Rows{Schema: rows.Schema, Replayable: rows.Replayable, Batches: seq}, nil
+	return core.Rows{Schema: rows.Schema, Replayable: rows.Replayable, Origin: rows.Origin, Batches: seq}, nil
 }
 
 // opening is an answer whose rows nobody has read yet, with the attempt whose
@@ -79,6 +79,11 @@ func (s *store) open(ctx context.Context, req core.ReadRequest, schema *arrow.Sc
 // stream ranges over the rows of first, or of another read when that fails
 // before it gave anything or is not there.
 func (s *store) stream(ctx context.Context, req core.ReadRequest, schema *arrow.Schema, first *opening, yield func(arrow.RecordBatch, error) bool) {
+	defer func() {
+		if first != nil {
+			first.attempt.end() // nobody got so far as to range over it
+		}
+	}()
 	more := true
 	err := s.policy.each(ctx, core.OpRead, req.Key, func(t *turn) error {
 		if err := s.usable(core.OpRead, req.Key); err != nil {
