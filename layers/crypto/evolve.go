@@ -8,6 +8,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/metaxy-go/metaxy/core"
+	"github.com/metaxy-go/metaxy/layers/crypto/keys"
 )
 
 // Evolve keeps the companions in step: they are added, renamed and retyped with
@@ -21,7 +22,7 @@ func (s *store) Evolve(ctx context.Context, req core.EvolveRequest) (core.Info, 
 		return core.Info{}, err
 	}
 	below := req
-	if below.Changes, err = s.options.migrate(req, v); err != nil {
+	if below.Changes, err = s.migrate(ctx, req, v); err != nil {
 		return core.Info{}, core.WrapError(core.OpEvolve, req.Key, name, err)
 	}
 	info, err := s.next.Evolve(ctx, below)
@@ -37,20 +38,22 @@ func (s *store) Evolve(ctx context.Context, req core.EvolveRequest) (core.Info, 
 // migration follows the protected columns through the changes.
 type migration struct {
 	options *options
+	ring    func() (*keys.Ring, error)
 	key     core.FeatureKey
 	ids     []string
 	columns []*column
 	out     []core.SchemaChange
 }
 
-func (o *options) migrate(req core.EvolveRequest, v view) ([]core.SchemaChange, error) {
+func (s *store) migrate(ctx context.Context, req core.EvolveRequest, v view) ([]core.SchemaChange, error) {
 	if req.Base != v.info.SchemaVersion {
 		return nil, fmt.Errorf("%w: the schema is at version %d, the change is based on %d", core.ErrConflict, v.info.SchemaVersion, req.Base)
 	}
 	if _, err := req.Apply(v.info); err != nil {
 		return nil, err
 	}
-	m := &migration{options: o, key: req.Key, ids: v.info.ID, columns: v.columns}
+	m := &migration{options: &s.options, key: req.Key, ids: v.info.ID, columns: v.columns}
+	m.ring = func() (*keys.Ring, error) { return s.ring(ctx) }
 	for _, c := range req.Changes {
 		if isCompanion(c.Column) || isCompanion(c.To) {
 			return nil, invalidf("column %q: names that begin with %q belong to the crypto layer", c.Column, companionPrefix)
@@ -82,6 +85,13 @@ func (m *migration) add(c core.SchemaChange) error {
 	c.Type = sealedField(f, columns).Type
 	m.out = append(m.out, c)
 	for _, p := range columns {
+		ring, err := m.ring()
+		if err == nil {
+			err = p.sign(ring, m.key)
+		}
+		if err != nil {
+			return err
+		}
 		m.columns = append(m.columns, p)
 		m.out = append(m.out, core.SchemaChange{Kind: core.AddColumn, Column: p.companion, Type: companionField("").Type})
 	}
@@ -134,13 +144,26 @@ func (m *migration) rename(c core.SchemaChange) error {
 	return nil
 }
 
-// remark renames a companion to what is now recorded.
+// remark renames a companion to what is now recorded. A record without a MAC
+// gets none, unless the rule believes it: nothing that storage may have written
+// is signed.
 func (m *migration) remark(i int, now mark) error {
-	next, err := newColumn(now, m.options.of(m.key))
+	was := m.columns[i]
+	ring, err := m.ring()
+	if err == nil {
+		err = was.trust(ring, m.key)
+	}
 	if err != nil {
 		return err
 	}
-	m.out = append(m.out, core.SchemaChange{Kind: core.RenameColumn, Column: m.columns[i].companion, To: next.companion})
+	next, err := newColumn(now, m.options.of(m.key))
+	if err == nil && (was.mac != nil || was.rule != nil && was.rule.unsigned) {
+		err = next.sign(ring, m.key)
+	}
+	if err != nil {
+		return err
+	}
+	m.out = append(m.out, core.SchemaChange{Kind: core.RenameColumn, Column: was.companion, To: next.companion})
 	m.columns = slices.Clone(m.columns)
 	m.columns[i] = next
 	return nil

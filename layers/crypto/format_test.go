@@ -40,14 +40,17 @@ func everyType() []arrow.DataType {
 }
 
 func TestRecordKeepsEveryType(t *testing.T) {
-	for _, typ := range everyType() {
+	for i, typ := range everyType() {
 		m := mark{mode: modeDeterministic, flags: flagHideNulls | flagNullable, beacon: 7, path: []string{"a", "ö.\x00"}, bound: "a.b", subject: "s", typ: typ}
+		if i%2 == 0 {
+			m.mac = []byte("0123456789")
+		}
 		name, err := m.companion()
 		if err != nil {
 			t.Fatalf("%s: %v", typ, err)
 		}
 		got, err := parseMark(name)
-		if err != nil || !arrow.TypeEqual(got.typ, typ) || got.bound != m.bound || got.flags != m.flags || got.path[1] != m.path[1] || got.beacon != 7 || got.subject != "s" {
+		if err != nil || !arrow.TypeEqual(got.typ, typ) || got.bound != m.bound || got.flags != m.flags || got.path[1] != m.path[1] || got.beacon != 7 || got.subject != "s" || !bytes.Equal(got.mac, m.mac) {
 			t.Errorf("%s came back as %s (%v)", typ, got.typ, err)
 		}
 		for i := range name[len(companionPrefix):] {
@@ -322,6 +325,8 @@ func writeFixtures(t *testing.T, ring *keys.Ring) {
 func FuzzRecord(f *testing.F) {
 	for _, typ := range everyType() {
 		name, _ := mark{mode: modeRandom, path: []string{"c"}, bound: "c", typ: typ}.companion()
+		f.Add(name)
+		name, _ = mark{mode: modeRandom, path: []string{"c"}, bound: "c", typ: typ, mac: make([]byte, macBytes)}.companion()
 		f.Add(name)
 	}
 	f.Fuzz(func(t *testing.T, name string) {

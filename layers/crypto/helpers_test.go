@@ -1,6 +1,8 @@
 package crypto_test
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -157,3 +159,22 @@ func renamed(b arrow.RecordBatch, name func(string) string) arrow.RecordBatch {
 }
 
 func allocator() memory.Allocator { return memory.NewGoAllocator() }
+
+// fileOf keeps text in a file of its own.
+func fileOf(t testing.TB, text []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func parsed(t testing.TB, filter string) expr.Expr {
+	t.Helper()
+	e, err := expr.Parse(filter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}

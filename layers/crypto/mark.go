@@ -36,13 +36,22 @@ type mark struct {
 	bound   string // the column that values are bound to
 	subject string // column that names the subject, "" without
 	typ     arrow.DataType
+
+	mac []byte // authenticates all of it; nil in the first format
 }
 
 // companionPrefix begins the names of companion columns; users' columns may not.
 const companionPrefix = "mxsealed_"
 
-// markVersion is the version of the companion's name.
-const markVersion = 1
+// The versions of the companion's name.
+const (
+	markVersion    = 1
+	markVersionMAC = 2 // ends with a MAC
+)
+
+// macBytes keeps the names of most columns below 63 bytes, which is what some
+// databases take.
+const macBytes = 10
 
 var markText = base32.HexEncoding.WithPadding(base32.NoPadding)
 
@@ -53,18 +62,27 @@ func (m mark) late() bool      { return m.flags&flagLate != 0 }
 
 // companion is the name of the companion column.
 func (m mark) companion() (string, error) {
-	b := []byte{markVersion, byte(m.mode), m.flags, byte(m.beacon)}
+	version := byte(markVersion)
+	if m.mac != nil {
+		version = markVersionMAC
+	}
+	b, err := m.record(version)
+	if err != nil {
+		return "", err
+	}
+	return companionPrefix + strings.ToLower(markText.EncodeToString(append(b, m.mac...))), nil
+}
+
+// record is what the name says, without the MAC.
+func (m mark) record(version byte) ([]byte, error) {
+	b := []byte{version, byte(m.mode), m.flags, byte(m.beacon)}
 	b = binary.AppendUvarint(b, uint64(len(m.path)))
 	for _, p := range m.path {
 		b = appendText(b, p)
 	}
 	b = appendText(b, m.bound)
 	b = appendText(b, m.subject)
-	b, err := appendType(b, m.typ)
-	if err != nil {
-		return "", err
-	}
-	return companionPrefix + strings.ToLower(markText.EncodeToString(b)), nil
+	return appendType(b, m.typ)
 }
 
 // parseMark reads the name of a companion column.
@@ -74,10 +92,17 @@ func parseMark(column string) (mark, error) {
 	if err != nil || strings.ToLower(markText.EncodeToString(b)) != text || len(b) < 4 {
 		return mark{}, errMark
 	}
-	if b[0] != markVersion {
+	m := mark{mode: mode(b[1]), flags: b[2], beacon: int(b[3])}
+	switch b[0] {
+	case markVersion:
+	case markVersionMAC:
+		if len(b) < 4+macBytes {
+			return mark{}, errMark
+		}
+		b, m.mac = b[:len(b)-macBytes], b[len(b)-macBytes:]
+	default:
 		return mark{}, fmt.Errorf("%w: the record of a protected column is of format %d, which this version does not read", core.ErrIntegrity, b[0])
 	}
-	m := mark{mode: mode(b[1]), flags: b[2], beacon: int(b[3])}
 	r := reader{b: b[4:]}
 	n := r.uvarint()
 	for ; n > 0 && !r.failed; n-- {

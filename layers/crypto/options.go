@@ -100,6 +100,13 @@ func PerSubject(subjects Subjects, column string) ColumnOption {
 	return func(r *rule) { r.subjects, r.subject = subjects, column }
 }
 
+// UnsignedRecord believes a record of the column's type and mode without a MAC,
+// as versions before it wrote them, in all that it says. It is needed for one
+// kind of column: with HideNulls, and added by Evolve then, since without a MAC
+// the record of any column could be made to say so. Evolve gives it a MAC when it
+// next changes the column.
+func UnsignedRecord() ColumnOption { return func(r *rule) { r.unsigned = true } }
+
 func (o *options) check() error {
 	var errs []error
 	for _, r := range o.rules {
@@ -133,6 +140,7 @@ type rule struct {
 	algorithm keys.Algorithm
 	beacon    int
 	hideNulls bool
+	unsigned  bool
 	bound     []string
 	subjects  Subjects
 	subject   string

@@ -72,6 +72,13 @@ func (s *store) planRead(ctx context.Context, req core.ReadRequest, v view) (*re
 	if err != nil {
 		return nil, below, err
 	}
+	for _, c := range v.columns {
+		if slices.Contains(used, c.path[0]) {
+			if err := c.trust(ring, req.Key); err != nil {
+				return nil, below, err
+			}
+		}
+	}
 	split, err := s.options.split(req.Filter, &v, ring)
 	if err != nil {
 		return nil, below, err

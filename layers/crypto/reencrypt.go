@@ -94,6 +94,9 @@ func (r *reencryption) run(ctx context.Context, c *Crypto) error {
 	if err != nil {
 		return err
 	}
+	if err := trustAll(v.columns, ring, r.plan.Key()); err != nil {
+		return err
+	}
 	r.columns, r.primary, r.generation, r.ids = v.columns, ring.Primary(), info.Generation, info.ID
 	if err := r.pass(ctx, names(info.Schema), func(arrow.RecordBatch, []bool) error { return nil }); err != nil || r.batch == 0 {
 		return err

@@ -52,7 +52,12 @@ func (c *Crypto) SubjectUse(ctx context.Context, below core.Store, key core.Feat
 	use := map[string]int64{}
 	columns, err := c.stored(ctx, below, key)
 	if err == nil {
-		columns = slices.DeleteFunc(columns, func(c *column) bool { return c.subject == "" })
+		columns = slices.DeleteFunc(columns, func(c *column) bool { return c.subject == "" && (c.rule == nil || c.rule.subject == "") })
+		if len(columns) > 0 {
+			err = c.trusted(ctx, key, columns)
+		}
+	}
+	if err == nil {
 		err = eachColumn(ctx, below, key, columns, true, func(c *column, b arrow.RecordBatch, cells *array.Binary) (int, error) {
 			named, err := named(b, c.subject)
 			if err != nil {
@@ -75,6 +80,15 @@ func (c *Crypto) SubjectUse(ctx context.Context, below core.Store, key core.Feat
 		})
 	}
 	return use, core.WrapError(core.OpRead, key, name, err)
+}
+
+// trusted refuses records that storage changed.
+func (c *Crypto) trusted(ctx context.Context, key core.FeatureKey, columns []*column) error {
+	ring, err := (&store{keys: c.keys}).ring(ctx)
+	if err != nil {
+		return err
+	}
+	return trustAll(columns, ring, key)
 }
 
 // stored lists the protected columns that the store below holds of a feature.

@@ -80,6 +80,16 @@ func (s *store) planWrite(ctx context.Context, req core.WriteRequest) (*writing,
 	if w.ring, err = s.ring(ctx); err != nil {
 		return nil, err
 	}
+	for _, c := range w.columns {
+		if v.info.Schema == nil {
+			err = c.sign(w.ring, req.Key())
+		} else {
+			err = c.trust(w.ring, req.Key())
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
 	var fields []arrow.Field
 	for _, f := range req.Rows.Schema.Fields() {
 		fields = append(fields, sealedField(f, w.columns))
@@ -114,7 +124,7 @@ func (v *view) accepts() error {
 		return nil
 	}
 	for _, c := range v.columns {
-		if r := c.rule; r != nil && (r.mode != c.mode || r.beacon != c.beacon || r.hideNulls != c.hideNulls() || r.subject != c.subject) {
+		if c.rule != nil && !c.rule.fits(c.mark) {
 			return invalidf("column %q was first written under another mode than the options say: a feature keeps its modes", c.name())
 		}
 	}
