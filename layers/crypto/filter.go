@@ -18,9 +18,13 @@ func (o *options) split(filter expr.Expr, v *view, ring *keys.Ring) (splitFilter
 	var out splitFilter
 	t := &translator{view: v, ring: ring, feature: v.info.Key}
 	for _, term := range expr.Conjuncts(filter) {
+		t.compared = nil
 		pushed, exact, err := t.translate(term)
 		if err != nil {
 			return out, err
+		}
+		if pushed != nil {
+			pushed = t.orUnreadable(pushed)
 		}
 		if !exact {
 			if o.noResidual {
@@ -40,6 +44,8 @@ type translator struct {
 	view    *view
 	ring    *keys.Ring
 	feature core.FeatureKey
+
+	compared []expr.Column // deterministic columns that storage compares in a term
 }
 
 // translate gives a filter for below that is true wherever e is true, nil when
@@ -167,6 +173,9 @@ func (t *translator) leaf(e expr.Expr, at expr.Column, c *column, whole bool) (e
 	default:
 		return nil, false, nil
 	}
+	if c.beacon > 0 && t.disabled() {
+		return nil, false, nil // of a row under a disabled key no beacon is known
+	}
 	if c.mode == modeRandom && c.beacon == 0 || negated && (c.beacon > 0 || c.hideNulls()) {
 		return nil, false, nil
 	}
@@ -187,6 +196,9 @@ func (t *translator) leaf(e expr.Expr, at expr.Column, c *column, whole bool) (e
 	}
 	if len(in.Values) == 0 && len(literals) > 0 {
 		return nil, false, nil // no value of the column's type equals it, yet nulls are unknown
+	}
+	if c.mode == modeDeterministic {
+		t.compared = append(t.compared, at)
 	}
 	exact := c.mode == modeDeterministic && !c.hideNulls()
 	if negated {
