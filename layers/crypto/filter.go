@@ -18,13 +18,9 @@ func (o *options) split(filter expr.Expr, v *view, ring *keys.Ring) (splitFilter
 	var out splitFilter
 	t := &translator{view: v, ring: ring, feature: v.info.Key}
 	for _, term := range expr.Conjuncts(filter) {
-		t.compared = nil
-		pushed, exact, err := t.translate(term)
+		pushed, exact, err := t.term(term)
 		if err != nil {
 			return out, err
-		}
-		if pushed != nil {
-			pushed = t.orUnreadable(pushed)
 		}
 		if !exact {
 			if o.noResidual {
@@ -46,6 +42,15 @@ type translator struct {
 	feature core.FeatureKey
 
 	compared []expr.Column // deterministic columns that storage compares in a term
+}
+
+// term is translate for a whole term of a filter.
+func (t *translator) term(e expr.Expr) (pushed expr.Expr, exact bool, err error) {
+	t.compared = nil
+	if pushed, exact, err = t.translate(e); err != nil || pushed == nil {
+		return nil, exact, err
+	}
+	return t.orUnreadable(pushed), exact, nil
 }
 
 // translate gives a filter for below that is true wherever e is true, nil when
