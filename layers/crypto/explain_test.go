@@ -36,7 +36,7 @@ func TestPushes(t *testing.T) {
 	for name, ring := range map[string]crypto.KeyProvider{"one key": old, "two keys": rotated, "one of two disabled": disabled} {
 		layer := crypto.New(ring, opts...)
 		for filter, want := range map[string]string{
-			"email = 'a'": "storage", "email <> 'a' AND id = 'p1'": "storage storage", "email > 'a'": "above", "city = 'Oslo'": "both", "city > 'a' AND city IS NULL": "above storage",
+			"email = 'a'": "storage", "email <> 'a' AND id = 'p1'": "storage, storage", "email > 'a'": "above", "city = 'Oslo'": "both", "city > 'a' AND city IS NULL": "above, storage",
 			"age = 3": "above", "age IS NULL": "above", "email = 'a' OR age = 3": "above", "NOT city = 'Oslo'": "above", "profile.lang = 'de'": "storage",
 		} {
 			terms, err := layer.Pushes(t.Context(), below, people, parsed(t, filter))
@@ -60,7 +60,7 @@ func TestPushes(t *testing.T) {
 			if name == "one of two disabled" {
 				want = strings.ReplaceAll(want, "both", "above")
 			}
-			if got := strings.Join(who, " "); got != want {
+			if got := strings.Join(who, ", "); got != want {
 				t.Errorf("%s, %s: %s, want %s", name, filter, got, want)
 			}
 			tap.Reset()
