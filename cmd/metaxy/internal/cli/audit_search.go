@@ -30,7 +30,7 @@ func (q *asking) flags(cmd *cobra.Command) {
 	f.StringVar(&q.feature, "feature", "", "of features whose key begins so, such as video/")
 	f.StringVar(&q.decision, "decision", "", "allow or deny")
 	f.StringVar(&q.outcome, "outcome", "", "how it ended: ok, stopped, canceled, or an error such as not_found")
-	f.StringVar(&q.part, "part", "", "decision, outcome, grant or revoke")
+	f.StringVar(&q.part, "part", "", "decision, outcome, grant, revoke or keys")
 	f.StringVar(&q.since, "since", "", "from this time on: a time, or how long ago, such as 12h or 7d")
 	f.StringVar(&q.until, "until", "", "before this time")
 	f.BoolVar(&q.asJSON, "json", false, "print a JSON object a line")
