@@ -1,6 +1,7 @@
 package rbac
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -9,11 +10,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/casbin/casbin/v2/model"
 	"github.com/casbin/casbin/v2/persist"
 
 	"github.com/metaxy-go/metaxy/core"
+	"github.com/metaxy-go/metaxy/layers/internal/disk"
 )
 
 // parseRules reads a policy's text.
@@ -81,13 +84,13 @@ func (a *memoryAdapter) RemoveFilteredPolicy(string, string, int, ...string) err
 }
 
 // fileAdapter keeps rules in a text file. Unlike casbin's own, it stores what
-// it is told to, quotes what needs quoting, replaces the file in one step and
-// leaves comments where they are.
+// it is told to, quotes what needs quoting, replaces the file in one step, leaves
+// comments where they are, and undoes no change that another process made.
 type fileAdapter struct{ path string }
 
 var (
-	_ persist.BatchAdapter = (*fileAdapter)(nil)
-	_ Versioner            = (*fileAdapter)(nil)
+	_ persist.Adapter = (*fileAdapter)(nil)
+	_ Changer         = (*fileAdapter)(nil)
 )
 
 func (a *fileAdapter) read() (string, error) {
@@ -105,8 +108,12 @@ func (a *fileAdapter) Version() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return versionOf(text), nil
+}
+
+func versionOf(text string) string {
 	sum := sha256.Sum256([]byte(text))
-	return hex.EncodeToString(sum[:]), nil
+	return hex.EncodeToString(sum[:])
 }
 
 func (a *fileAdapter) LoadPolicy(m model.Model) error {
@@ -123,50 +130,72 @@ func (a *fileAdapter) LoadPolicy(m model.Model) error {
 
 func (a *fileAdapter) SavePolicy(model.Model) error { return errNotThis }
 
-func (a *fileAdapter) AddPolicy(sec, ptype string, rule []string) error {
-	return a.AddPolicies(sec, ptype, [][]string{rule})
-}
+// A Policy hands changes to Change.
+func (a *fileAdapter) AddPolicy(string, string, []string) error { return errNotThis }
 
-func (a *fileAdapter) RemovePolicy(sec, ptype string, rule []string) error {
-	return a.RemovePolicies(sec, ptype, [][]string{rule})
-}
+func (a *fileAdapter) RemovePolicy(string, string, []string) error { return errNotThis }
 
 func (a *fileAdapter) RemoveFilteredPolicy(string, string, int, ...string) error { return errNotThis }
 
-// AddPolicies appends lines.
-func (a *fileAdapter) AddPolicies(_, ptype string, rules [][]string) error {
+// mostWait is how long a change waits for those of other processes.
+const mostWait = 10 * time.Second
+
+// Change is Changer's. The lock keeps other processes from replacing the file
+// between the look at its version and its end.
+func (a *fileAdapter) Change(since string, rules [][]string, add bool) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), mostWait)
+	defer cancel()
+	unlock, err := disk.Lock(ctx, a.path+".lock")
+	if err != nil {
+		return "", fmt.Errorf("%w: policy: its lock: %w", core.ErrUnavailable, err)
+	}
+	defer unlock()
 	text, err := a.read()
 	if err != nil {
-		return err
+		return "", err
 	}
+	if versionOf(text) != since {
+		return "", fmt.Errorf("%w: policy: somebody else changed the rules", core.ErrConflict)
+	}
+	if add {
+		text = added(text, rules)
+	} else if text, err = removed(text, rules); err != nil {
+		return "", err
+	}
+	if err := a.replace(text); err != nil {
+		return "", err
+	}
+	return versionOf(text), nil
+}
+
+// added appends lines.
+func added(text string, rules [][]string) string {
 	if text != "" && !strings.HasSuffix(text, "\n") {
 		text += "\n"
 	}
-	for _, fields := range rules {
-		text += Rule{kind(ptype), fields}.String() + "\n"
+	for _, r := range rules {
+		text += ruleFrom(r).String() + "\n"
 	}
-	return a.replace(text)
+	return text
 }
 
-// RemovePolicies drops the lines of the rules and leaves the others alone.
-func (a *fileAdapter) RemovePolicies(_, ptype string, rules [][]string) error {
-	text, err := a.read()
-	if err != nil {
-		return err
-	}
+// removed drops the lines of the rules and leaves the others alone.
+func removed(text string, rules [][]string) (string, error) {
 	var b strings.Builder
 	for line := range strings.Lines(text) {
 		r, ok, err := ruleOf(line)
 		if err != nil {
-			return err
+			return "", err
 		}
-		gone := ok && slices.ContainsFunc(rules, func(fields []string) bool { return r.Equal(Rule{kind(ptype), fields}) })
+		gone := ok && slices.ContainsFunc(rules, func(fields []string) bool { return r.Equal(ruleFrom(fields)) })
 		if !gone {
 			b.WriteString(line)
 		}
 	}
-	return a.replace(b.String())
+	return b.String(), nil
 }
+
+func ruleFrom(line []string) Rule { return Rule{kind(line[0]), line[1:]} }
 
 // replace writes a new file beside the old one and puts it in its place.
 func (a *fileAdapter) replace(text string) (err error) {
@@ -188,5 +217,8 @@ func (a *fileAdapter) replace(text string) (err error) {
 	if err != nil {
 		return err
 	}
-	return os.Rename(f.Name(), a.path)
+	if err := os.Rename(f.Name(), a.path); err != nil {
+		return err
+	}
+	return disk.SyncFolder(filepath.Dir(a.path))
 }

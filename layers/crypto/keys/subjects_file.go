@@ -13,6 +13,7 @@ import (
 	"os"
 
 	"github.com/metaxy-go/metaxy/core"
+	"github.com/metaxy-go/metaxy/layers/internal/disk"
 )
 
 var (
@@ -88,7 +89,7 @@ func readSubjects(path string, from int64) (map[string]line, int64, error) {
 // locked runs f while no other process writes the file, on what the file holds
 // then. It needs mu.
 func (s *Subjects) locked(ctx context.Context, f func() error) error {
-	unlock, err := lockFile(ctx, s.path+".lock")
+	unlock, err := disk.Lock(ctx, s.path+".lock")
 	if err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()

@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"github.com/metaxy-go/metaxy/core"
+	"github.com/metaxy-go/metaxy/layers/internal/disk"
 )
 
 // fileName gives audit-00000001.jsonl for 1.
@@ -40,6 +41,16 @@ func files(dir string) ([]int, error) {
 	}
 	slices.Sort(numbers)
 	return numbers, nil
+}
+
+// lock keeps a second writer out of the directory: two would write two chains
+// into one file.
+func lock(dir string) (unlock func(), err error) {
+	unlock, err = disk.TryLock(filepath.Join(dir, ".lock"))
+	if errors.Is(err, disk.ErrHeld) {
+		return nil, fmt.Errorf("%w: another process writes the trail in %s", core.ErrUnavailable, dir)
+	}
+	return unlock, err
 }
 
 // openFile opens a regular file for reading: a pipe or a device under a

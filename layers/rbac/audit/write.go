@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/metaxy-go/metaxy/core"
+	"github.com/metaxy-go/metaxy/layers/internal/disk"
 )
 
 // begin makes an encoder that stands at the end of the trail. It needs mu.
@@ -146,7 +147,7 @@ func (l *Log) settle(w *encoder) error {
 		return err
 	}
 	if l.o.sync != SyncNone {
-		if err := errors.Join(l.f.Sync(), syncDir(l.dir)); err != nil {
+		if err := errors.Join(l.f.Sync(), disk.SyncFolder(l.dir)); err != nil {
 			return l.fail(err)
 		}
 		l.synced = l.at.Seq
