@@ -38,11 +38,15 @@
 // the ids of the feature first. The rule is about the rows that are read: the
 // past shows the rows that satisfied it then.
 //
+// Rules name columns, so Evolve could take a column away from them. A column
+// that is kept from the caller does not change; nor, without "admin" on the
+// feature, does one that anybody's row rule uses, nor is one that is kept from
+// anybody renamed unless every rule about it is about the new name too.
+//
 // # What is not protected
 //
 // That a feature exists whose key the caller may not see is not told, but
 // commit numbers, times and, to writers, column names are. Data versions of a
 // root feature are often hashes of content: hide "data_version" where guesses
-// must not be confirmed. Whoever may evolve a feature may not rename a column
-// that is kept from them, but may rename others: protect new names first.
+// must not be confirmed.
 package rbac

@@ -284,7 +284,8 @@ func (m *matrix) write(id identity.Identity, key core.FeatureKey) {
 
 func (m *matrix) evolve(id identity.Identity, key core.FeatureKey) {
 	for _, c := range matrixColumns[1:4] {
-		want := m.may(id, key, "evolve") && m.shown(id, key, c) == "read" && m.shown(id, key, "fine") == "read"
+		want := m.may(id, key, "evolve") && m.shown(id, key, c) == "read" && m.shown(id, key, "fine") == "read" &&
+			(m.administers(id, key) || !m.inRowRule(key, c) && !m.losesRule(key, c, "fine"))
 		m.untouched(id, fmt.Sprintf("renames %s of %s", c, key), want, func() error {
 			_, err := m.s.Evolve(m.ctx(id), core.EvolveRequest{Key: key, Base: 1, Changes: []core.SchemaChange{{Kind: core.RenameColumn, Column: c, To: "fine"}}})
 			return err

@@ -130,6 +130,41 @@ func (o *oracle) may(id identity.Identity, key core.FeatureKey, act string) bool
 	return ok
 }
 
+func (o *oracle) administers(id identity.Identity, key core.FeatureKey) bool {
+	ok := false
+	for _, l := range o.rules("p", id, key) {
+		if l[3] == "admin" {
+			ok = true
+			if l[4] == "deny" {
+				return false
+			}
+		}
+	}
+	return ok
+}
+
+// inRowRule: somebody's row rule names the column.
+func (o *oracle) inRowRule(key core.FeatureKey, column string) bool {
+	return slices.ContainsFunc(o.lines, func(l []string) bool {
+		return l[0] == "p3" && glob(l[2], string(key)) && strings.Contains(l[3], column)
+	})
+}
+
+// losesRule: somebody's rule keeps the column, and the two names are under
+// different rules.
+func (o *oracle) losesRule(key core.FeatureKey, from, to string) bool {
+	kept, differ := false, false
+	for _, l := range o.lines {
+		if l[0] != "p2" || !glob(l[2], string(key)) {
+			continue
+		}
+		is := func(name string) bool { return glob(l[3], name) }
+		kept = kept || is(from) && l[4] != "read"
+		differ = differ || is(from) != is(to)
+	}
+	return kept && differ
+}
+
 func (o *oracle) mayAnywhere(id identity.Identity, act string) bool {
 	is := o.subjects(id)
 	return slices.ContainsFunc(o.lines, func(l []string) bool {

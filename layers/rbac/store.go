@@ -97,31 +97,6 @@ func (s *store) list(ctx context.Context, c *calling, req core.ListRequest, yiel
 	}
 }
 
-// Evolve is core.Store's. The columns that change must be the caller's to read,
-// so that a column cannot be renamed out of its protection.
-func (s *store) Evolve(ctx context.Context, req core.EvolveRequest) (core.Info, error) {
-	var columns []string
-	for _, ch := range req.Changes {
-		columns = append(columns, ch.Column)
-		if ch.To != "" {
-			columns = append(columns, ch.To)
-		}
-	}
-	c, err := s.begin(ctx, call{op: core.OpEvolve, key: req.Key, columns: columns}, req.Check)
-	if err != nil {
-		return core.Info{}, err
-	}
-	a := c.access(req.Key)
-	if err := c.decide(firstError(c.allowed(&a, req.Key), c.columnsRead(&a, req.Key, columns))); err != nil {
-		return core.Info{}, err
-	}
-	info, err := s.next.Evolve(ctx, req)
-	if err := c.ended(-1, err); err != nil {
-		return core.Info{}, err
-	}
-	return s.shown(&a, info), nil
-}
-
 // Capabilities are those of the store below: restrictions travel with the
 // requests.
 func (s *store) Capabilities() core.Capabilities { return s.caps }
