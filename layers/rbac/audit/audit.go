@@ -47,6 +47,7 @@ type Log struct {
 	epoch   int        // counts failures: what was written before one may be gone
 	cause   error      // of the last failure
 	refused int64      // events that could not be written since then
+	left    int        // of these, what a write may have left in the file: one at most
 	buf     []byte
 	timers  timers
 	closed  bool
@@ -61,6 +62,7 @@ type place struct {
 	size     int64  // bytes before it in the file
 	chain    string // id of the trail
 	unsigned int    // records since the last checkpoint
+	events   int    // of these, the events
 	closed   bool   // the last record is the checkpoint of a Close
 }
 
@@ -75,6 +77,11 @@ type Head struct {
 // on where it ended. A last line that a crash cut short is removed, and a record
 // says so; anything else that is wrong with the last file is
 // core.ErrIntegrity, and a directory that cannot be written core.ErrUnavailable.
+//
+// What stands behind the last checkpoint was written by nobody who can be told.
+// Open goes on from it, says in a record how much it was, and refuses, with
+// core.ErrIntegrity, what cannot be a crash: more events than [CheckpointEvery]
+// leaves unsigned, or a checkpoint with a wrong signature. See [Accept].
 func Open(dir string, signer Signer, opts ...Option) (*Log, error) {
 	o, err := newOptions(opts)
 	if err != nil {
@@ -148,6 +155,7 @@ func (l *Log) add(e rbac.Event) (heads []Head, err error) {
 		}
 	}
 	if err := l.write(w); err != nil {
+		l.left = 1
 		return heads, err
 	}
 	l.refused = 0

@@ -47,6 +47,7 @@ func (w *encoder) event(e rbac.Event) {
 	w.buf = strconv.AppendInt(append(b, `,"nanos":`...), int64(e.Duration), 10)
 	w.prev()
 	w.seal(start)
+	w.at.events++
 }
 
 func (w *encoder) link(t time.Time, l Link) {
@@ -64,6 +65,9 @@ func (w *encoder) recovery(t time.Time, r Recovery) {
 	w.buf = appendDigest(append(w.buf, `,"digest":`...), r.Digest)
 	w.buf = strconv.AppendInt(append(w.buf, `,"lost":`...), r.Lost, 10)
 	w.buf = strconv.AppendInt(append(w.buf, `,"refused":`...), r.Refused, 10)
+	if r.Unsigned > 0 { // trails of before do not have it
+		w.buf = strconv.AppendInt(append(w.buf, `,"unsigned":`...), r.Unsigned, 10)
+	}
 	w.prev()
 	w.seal(start)
 }
@@ -80,7 +84,7 @@ func (w *encoder) checkpoint(s Signer, t time.Time, reason string) error {
 	w.buf = append(w.buf, `,"sig":"`...)
 	w.buf = append(base64.StdEncoding.AppendEncode(w.buf, sig), '"')
 	w.seal(start)
-	w.at.unsigned, w.at.closed = 0, reason == ReasonClose
+	w.at.unsigned, w.at.events, w.at.closed = 0, 0, reason == ReasonClose
 	return nil
 }
 

@@ -117,6 +117,9 @@ func FuzzParseLine(f *testing.F) {
 	for line := range bytes.Lines(golden) {
 		f.Add(line[:len(line)-1-hashBytes])
 	}
+	var w encoder
+	w.recovery(start, Recovery{Unsigned: 3})
+	f.Add(w.buf[:len(w.buf)-1-hashBytes])
 	f.Fuzz(func(t *testing.T, body []byte) {
 		if _, err := ParseLine(body); err == nil {
 			t.Fatal("a line without a hash")

@@ -61,6 +61,16 @@ func MaxBytes(n int64) Option { return func(o *options) { o.maxBytes = n } }
 // who can write the trail cannot. It may be called concurrently.
 func Anchor(f func(Head)) Option { return func(o *options) { o.anchor = f } }
 
+// Trust names the keys that may have signed the last checkpoint that Open finds,
+// beside the signer's own. Without it a checkpoint of another key, as after keys
+// were changed, is left to [Verify].
+func Trust(keys Verifier) Option { return func(o *options) { o.trust = keys } }
+
+// Accept lets Open go on from a trail whose end it would refuse, after somebody
+// has looked at it: one that ends with exactly this record, as Open's error
+// tells it. A record says how much was taken over.
+func Accept(h Head) Option { return func(o *options) { o.accept = h } }
+
 // Clock replaces time.Now, for tests.
 func Clock(now func() time.Time) Option { return func(o *options) { o.clock = now } }
 
@@ -77,6 +87,8 @@ type options struct {
 	interval time.Duration
 	maxBytes int64
 	anchor   func(Head)
+	trust    Verifier
+	accept   Head
 	clock    func() time.Time
 	open     func(path string, flag int) (file, error)
 }

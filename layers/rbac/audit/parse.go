@@ -172,6 +172,11 @@ func (c *cursor) recovery() (r Recovery) {
 	r.Lost = c.int()
 	c.lit(`,"refused":`)
 	r.Refused = c.int()
+	if more := `,"unsigned":`; bytes.HasPrefix(c.b[c.i:], []byte(more)) {
+		c.lit(more)
+		r.Unsigned = c.int()
+		c.bad = c.bad || r.Unsigned <= 0 // 0 is not written
+	}
 	return r
 }
 

@@ -51,9 +51,9 @@ type Report struct {
 	// Unsigned records came after the last checkpoint: their hashes hold, but
 	// who can write the trail could have made them, or cut some off.
 	Unsigned   int64
-	Head       Head  // the last record
-	Closed     bool  // the last record is the checkpoint of a Close
-	Cut        int64 // bytes of a last line without its end, which only Live accepts
-	Recoveries []Record
+	Head       Head         // the last record
+	Closed     bool         // the last record is the checkpoint of a Close
+	Cut        int64        // bytes of a last line without its end, which only Live accepts
+	Recoveries []Record     // of which Recovery.Unsigned says how much each took over
 	Broken     *DamageError // nil when all is well
 }

@@ -69,6 +69,10 @@ type Recovery struct {
 	Digest  Digest // SHA-256 of those bytes
 	Lost    int64  // records that were written and are not there any more
 	Refused int64  // events that could not be recorded here
+	// Unsigned counts the records before this one that the trail went on from
+	// though nothing vouches for them but their hashes: after [Open], all since
+	// the last checkpoint.
+	Unsigned int64
 }
 
 // Digest is a SHA-256.

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -30,16 +31,22 @@ func (l *Log) reopen() error {
 	if l.safe.file == last {
 		from = l.safe
 	}
-	end, cut, err := scan(l.path(last), from)
+	end, err := scan(l.path(last), from, l.at.Head)
 	if err != nil {
 		return err
 	}
-	r := Recovery{Cut: cut.bytes, Digest: cut.digest, Lost: max(0, l.at.Seq-end.Seq), Refused: l.refused}
-	if end.size == 0 {
+	r := Recovery{Cut: end.cut.bytes, Digest: end.cut.digest, Refused: l.refused}
+	if end.size == 0 && last > 1 {
 		if end, err = l.before(last); err != nil {
 			return err
 		}
-		r.Lost = max(0, l.at.Seq-end.Seq)
+	}
+	r.Lost = max(0, l.at.Seq-end.Seq)
+	if r.Unsigned, err = l.vouch(end); err != nil {
+		return err
+	}
+	if end.file != last {
+		end.file, end.size, end.closed = last, 0, false
 	}
 	if r.Cut > 0 {
 		if err := os.Truncate(l.path(last), end.size); err != nil {
@@ -52,12 +59,12 @@ func (l *Log) reopen() error {
 	}
 	first := l.at.Seq == 0 // this is Open
 	kept, refused := l.at, l.refused
-	l.f, l.at = f, end
+	l.f, l.at = f, end.place
 	switch {
 	case end.size == 0:
-		err = l.first(end, r)
+		err = l.first(end.place, r)
 	case first && end.closed:
-		l.safe, l.synced = end, end.Seq
+		l.safe, l.synced = end.place, end.Seq
 	default:
 		w := l.begin()
 		w.recovery(l.o.clock(), r)
@@ -67,24 +74,28 @@ func (l *Log) reopen() error {
 		l.at, l.refused = kept, refused
 		return err
 	}
-	l.refused = 0
+	l.refused, l.left = 0, 0
 	return nil
 }
 
-// before finds where a file without a whole first line has to go on.
-func (l *Log) before(number int) (place, error) {
-	if number == 1 {
-		return place{file: 1}, nil
+// before finds where a file without a whole first line has to go on: behind the
+// file before it.
+func (l *Log) before(number int) (found, error) {
+	end, err := scan(l.path(number-1), place{file: number - 1}, l.at.Head)
+	if err == nil && (end.size == 0 || end.cut.bytes > 0) {
+		err = fmt.Errorf("%w: %s ends in the middle", core.ErrIntegrity, fileName(number-1))
 	}
-	end, cut, err := scan(l.path(number-1), place{file: number - 1})
-	if err != nil {
-		return place{}, err
-	}
-	if end.size == 0 || cut.bytes > 0 {
-		return place{}, fmt.Errorf("%w: %s ends in the middle", core.ErrIntegrity, fileName(number-1))
-	}
-	end.file, end.size, end.closed = number, 0, false
-	return end, nil
+	return end, err
+}
+
+// found is what scan saw.
+type found struct {
+	place         // behind the last whole line
+	cut    cut    // what stands there
+	link   Record // the first line, when it was read
+	mark   Record // the last checkpoint, if there was one
+	signed []byte // what it signed
+	news   int    // events behind the record that was known
 }
 
 // cut is what stands behind the last whole line.
@@ -93,47 +104,78 @@ type cut struct {
 	digest Digest
 }
 
-// scan reads a file from a place on and gives the place behind its last whole
-// line. Only the end of a file can be cut: a bad line that is followed by
-// another is core.ErrIntegrity.
-func scan(path string, from place) (place, cut, error) {
+// scan reads a file from a place on, up to its last whole line. Only the end of
+// a file can be cut: a bad line that is followed by another is
+// core.ErrIntegrity, and so is another record in the place of the known one.
+func scan(path string, from place, known Head) (found, error) {
+	at := found{place: from}
 	f, err := openFile(path)
 	if err != nil {
-		return from, cut{}, err
+		return at, err
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return from, cut{}, err
+		return at, err
 	}
 	if info.Size() < from.size {
-		return from, cut{}, fmt.Errorf("%w: %s has %d bytes, it had %d", core.ErrIntegrity, fileName(from.file), info.Size(), from.size)
+		return at, fmt.Errorf("%w: %s has %d bytes, it had %d", core.ErrIntegrity, fileName(from.file), info.Size(), from.size)
 	}
 	if _, err := f.Seek(from.size, io.SeekStart); err != nil {
-		return from, cut{}, err
+		return at, err
 	}
-	at := from
 	for lines := newLines(f); ; {
 		line, whole, err := lines.next()
 		if errors.Is(err, io.EOF) {
-			return at, cut{}, nil
+			return at, nil
 		}
 		if err != nil && !errors.Is(err, errLong) {
-			return at, cut{}, err
+			return at, err
 		}
 		if err != nil || !whole || line[0] == 0 {
-			c, err := rest(f, at)
-			return at, c, err
+			at.cut, err = rest(f, at.place)
+			return at, err
 		}
-		r, _, err := parse(line)
-		if err == nil {
-			err = at.follow(r, at.size == 0)
+		if err := at.take(line, known); err != nil {
+			return at, fmt.Errorf("%s, after record %d: %w", fileName(at.file), at.Seq, err)
 		}
-		if err != nil {
-			return at, cut{}, fmt.Errorf("%s, after record %d: %w", fileName(at.file), at.Seq, err)
-		}
-		at.size += int64(len(line)) + 1
 	}
+}
+
+// take moves behind a line.
+func (at *found) take(line []byte, known Head) error {
+	r, signed, err := parse(line)
+	if err != nil {
+		return err
+	}
+	if known.Seq > 0 && !known.allows(r, at.size == 0) {
+		return fmt.Errorf("%w: record %d is not the one that was written", core.ErrIntegrity, known.Seq)
+	}
+	if err := at.follow(r, at.size == 0); err != nil {
+		return err
+	}
+	switch {
+	case at.size == 0:
+		at.link = r
+	case r.Kind == KindCheckpoint:
+		at.mark, at.signed = r, bytes.Clone(signed)
+	case r.Kind == KindEvent && r.Seq > known.Seq:
+		at.news++
+	}
+	at.size += int64(len(line)) + 1
+	return nil
+}
+
+// allows reports whether a record, or the first of a file, can stand where it
+// does when the head is in the trail.
+func (h Head) allows(r Record, first bool) bool {
+	switch r.Seq {
+	case h.Seq:
+		return r.Hash == h.Hash
+	case h.Seq + 1:
+		return r.Prev == h.Hash
+	}
+	return r.Seq < h.Seq || !first
 }
 
 // follow moves behind a record when it is the one that comes next. The first
@@ -153,8 +195,12 @@ func (p *place) follow(r Record, first bool) error {
 	p.Head = Head{r.Seq, r.Hash}
 	p.unsigned++
 	p.closed = false
-	if r.Kind == KindCheckpoint {
-		p.unsigned, p.closed = 0, r.Checkpoint.Reason == ReasonClose
+	switch r.Kind {
+	case KindEvent:
+		p.events++
+	case KindCheckpoint:
+		p.unsigned, p.events, p.closed = 0, 0, r.Checkpoint.Reason == ReasonClose
+	case KindLink, KindRecovery:
 	}
 	return nil
 }
