@@ -2,6 +2,7 @@ package rbac
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/metaxy-go/metaxy/core"
 	"github.com/metaxy-go/metaxy/core/expr"
@@ -66,8 +67,9 @@ func (a *access) simplify() {
 		if c.show == ShowRead {
 			return false
 		}
+		top, _, _ := strings.Cut(c.pattern, ".")
 		return !c.everyone || !slices.ContainsFunc(a.columns, func(o columnRule) bool {
-			return !o.everyone && o.show == ShowRead && coversColumn(o.pattern, c.pattern)
+			return !o.everyone && o.show == ShowRead && coversColumn(o.pattern, c.pattern) && coversColumn(o.pattern, top)
 		})
 	})
 	if !protects {
@@ -76,24 +78,27 @@ func (a *access) simplify() {
 }
 
 // show says how a column is shown. Rules for everyone are the default, and of
-// the others the one that shows least wins.
+// the others the one that shows least wins. A rule about a field within the
+// column protects all of it, and shows nothing of it.
 func (a *access) show(name string) Show {
-	var byDefault, named Show
+	var byDefault, named, nested Show
 	found := false
 	for _, c := range a.columns {
-		if !matchColumn(name, c.pattern) {
-			continue
-		}
-		if c.everyone {
+		whole := matchColumn(name, c.pattern)
+		switch {
+		case !whole && !nestedIn(name, c.pattern):
+		case c.everyone:
 			byDefault = max(byDefault, c.show)
-		} else {
+		case whole:
 			named, found = max(named, c.show), true
+		default:
+			nested = max(nested, c.show)
 		}
 	}
 	if found {
-		return named
+		return max(named, nested)
 	}
-	return byDefault
+	return max(byDefault, nested)
 }
 
 // filter is what a row has to satisfy, nil for every row.

@@ -59,7 +59,11 @@ func (x *index) decide(id identity.Identity, what actions, key core.FeatureKey) 
 	}
 	for _, c := range a.columns {
 		if c.show != ShowRead {
-			d.Columns = append(d.Columns, c.pattern+": "+a.show(strings.TrimSuffix(c.pattern, "*")).String())
+			what, _, nested := strings.Cut(c.pattern, ".")
+			if !nested {
+				what = c.pattern
+			}
+			d.Columns = append(d.Columns, what+": "+a.show(strings.TrimSuffix(what, "*")).String())
 		}
 	}
 	slices.Sort(d.Columns)
@@ -180,6 +184,13 @@ func (p *Policy) Lint(features ...core.FeatureKey) []Finding {
 		}
 		if len(features) > 0 && !slices.ContainsFunc(features, func(k core.FeatureKey) bool { return matchFeature(string(k), r.Feature()) }) {
 			add(r, "no feature matches the pattern")
+		}
+		if top, _, nested := strings.Cut(r.field(2), "."); r.kind == column && nested {
+			if r.fields[3] == ShowRead.String() {
+				add(r, "shows no field by itself: write the rule for column "+top)
+			} else {
+				add(r, "protects all of column "+top)
+			}
 		}
 		if o, ok := x.overruled(r); ok {
 			add(r, "always overruled by "+o.String())

@@ -29,7 +29,7 @@
 // column is shown as null, as a keyed hash or by its last four characters.
 // Neither can be used in a filter, in a dependency's filter or as a join key,
 // because every answer would tell something of the values. Nested fields are
-// protected with their column.
+// protected with their column: a rule about "a.b" protects all of "a".
 //
 // Several row rules are joined by OR, the result by AND with the caller's own
 // filter, and storage gets both. Whoever sees some rows gets no count of all

@@ -83,14 +83,18 @@ func (c *calling) rowRuleKept(r Rule, req core.EvolveRequest) error {
 	return nil
 }
 
+func about(column string, r Rule) bool {
+	return matchColumn(column, r.fields[2]) || nestedIn(column, r.fields[2])
+}
+
 // loses reports whether a column that is kept from somebody is under other
 // rules by its new name: fewer that protect it, or more that show it.
 func loses(rules []Rule, from, to string) bool {
 	protected, same := false, true
 	for _, r := range rules {
-		before := matchColumn(from, r.fields[2])
+		before := about(from, r)
 		protected = protected || before && r.fields[3] != ShowRead.String()
-		same = same && before == matchColumn(to, r.fields[2])
+		same = same && before == about(to, r)
 	}
 	return protected && !same
 }

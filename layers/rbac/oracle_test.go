@@ -60,7 +60,7 @@ func randomOracle(r *rand.Rand) *oracle {
 		add("p", subject(), pattern(), pick("read", "read", "write", "resolve", "list", "stat", "evolve", "*", "*", "admin"), pick("allow", "allow", "allow", "allow", "deny"))
 	}
 	for range r.IntN(5) {
-		add("p2", subject(), pattern(), pick("secret", "secret", "region", "s*", "size", "*", "data_version", "sample_id"), pick("read", "read", "hide", "null", "hash", "last4"))
+		add("p2", subject(), pattern(), pick("secret", "secret", "region", "s*", "secret.x", "size", "*", "data_version", "sample_id"), pick("read", "read", "hide", "null", "hash", "last4"))
 	}
 	var filters []string
 	for f := range rowPredicates {
@@ -158,7 +158,7 @@ func (o *oracle) losesRule(key core.FeatureKey, from, to string) bool {
 		if l[0] != "p2" || !glob(l[2], string(key)) {
 			continue
 		}
-		is := func(name string) bool { return glob(l[3], name) }
+		is := func(name string) bool { return glob(l[3], name) || strings.HasPrefix(l[3], name+".") }
 		kept = kept || is(from) && l[4] != "read"
 		differ = differ || is(from) != is(to)
 	}
@@ -176,21 +176,30 @@ func (o *oracle) mayAnywhere(id identity.Identity, act string) bool {
 // everyone, else as it is.
 func (o *oracle) shown(id identity.Identity, key core.FeatureKey, column string) string {
 	order := []string{"read", "last4", "hash", "null", "hide"}
-	named, everyone := -1, 0
+	named, everyone, field := -1, 0, 0
 	for _, l := range o.rules("p2", id, key) {
+		at := slices.Index(order, l[4])
+		if strings.HasPrefix(l[3], column+".") { // about a part of it, so about all of it
+			if l[1] == "*" {
+				everyone = max(everyone, at)
+			} else {
+				field = max(field, at)
+			}
+			continue
+		}
 		if l[3] != column && (!strings.HasSuffix(l[3], "*") || !strings.HasPrefix(column, strings.TrimSuffix(l[3], "*"))) {
 			continue
 		}
-		if at := slices.Index(order, l[4]); l[1] == "*" {
+		if l[1] == "*" {
 			everyone = max(everyone, at)
 		} else {
 			named = max(named, at)
 		}
 	}
 	if named >= 0 {
-		return order[named]
+		return order[max(named, field)]
 	}
-	return order[everyone]
+	return order[max(everyone, field)]
 }
 
 func (o *oracle) rowSeen(id identity.Identity, key core.FeatureKey, row []any) bool {

@@ -121,6 +121,13 @@ func matchColumn(column, pattern string) bool {
 	return column == pattern
 }
 
+// nestedIn reports whether a pattern is of fields within the column: "a.b" and
+// "a.b*" are within "a", and rules protect nothing smaller than a column.
+func nestedIn(column, pattern string) bool {
+	top, _, nested := strings.Cut(pattern, ".")
+	return nested && top == column
+}
+
 // coversColumn is covers for column patterns.
 func coversColumn(outer, inner string) bool {
 	if prefix, ok := strings.CutSuffix(outer, "*"); ok {

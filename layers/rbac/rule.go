@@ -97,7 +97,8 @@ func Forbid(subject, features, action string) Rule {
 
 // Protect says how a subject is shown the columns that match a pattern: a name,
 // or the beginning of names and "*". Rules for Everyone hold where no other
-// rule for the column does; of several others the one that shows least wins.
+// rule for the column does; of several others the one that shows least wins. A
+// field within a column, "a.b", is protected with all of it.
 func Protect(subject, features, columns string, show Show) Rule {
 	return Rule{column, []string{subject, features, columns, show.String()}}
 }
