@@ -18,7 +18,7 @@ const DefaultRefresh = time.Second
 type RBAC struct {
 	policy *Policy
 	o      options
-	looked atomic.Int64 // when the policy was last looked at, in nanoseconds
+	looked atomic.Pointer[time.Time] // when the policy was last looked at
 }
 
 var _ core.Layer = (*RBAC)(nil)
@@ -128,14 +128,21 @@ func (r *RBAC) Policy() *Policy { return r.policy }
 // index gives the rules to decide by. One caller at a time looks whether they
 // have changed; the others go on with those that they have.
 func (r *RBAC) index() *index {
-	if r.o.refresh > 0 {
-		now := r.o.now().UnixNano()
-		last := r.looked.Load()
-		if now-last >= int64(r.o.refresh) && r.looked.CompareAndSwap(last, now) {
-			if err := r.policy.look(); err != nil && r.o.onProblem != nil {
-				r.o.onProblem(err)
-			}
+	if r.o.refresh > 0 && r.due() {
+		if err := r.policy.look(); err != nil && r.o.onProblem != nil {
+			r.o.onProblem(err)
 		}
 	}
 	return r.policy.now.Load()
+}
+
+// due is true for the caller whose turn it is to look. A clock that was set back
+// does not put the next look off.
+func (r *RBAC) due() bool {
+	now, last := r.o.now(), r.looked.Load()
+	if last != nil && now.Sub(*last).Abs() < r.o.refresh {
+		return false
+	}
+	at := now // now itself stays off the heap
+	return r.looked.CompareAndSwap(last, &at)
 }

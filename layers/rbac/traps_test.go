@@ -244,6 +244,36 @@ func TestReload(t *testing.T) {
 	}
 }
 
+// TestReloadWhenTheClockStepsBack: a revocation is seen all the same.
+func TestReloadWhenTheClockStepsBack(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "policy.csv")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("p, user:ann, **, *, allow\n")
+	p, err := rbac.OpenPolicy(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Unix(1e9, 0)
+	s, err := rbac.New(p, rbac.Clock(func() time.Time { return now })).Wrap(storetest.Populated(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []time.Duration{-time.Hour, -rbac.DefaultRefresh} {
+		for text, want := range map[string]error{"p, user:ann, **, *, allow\n": nil, "p, user:bob, **, *, allow\n": core.ErrDenied} {
+			write(text)
+			now = now.Add(step)
+			if _, err := s.Stat(identitytest.As(t, "ann"), core.StatRequest{Key: storetest.KeyVideo}); !errors.Is(err, want) {
+				t.Errorf("the clock stepped by %s: %v, want %v", step, err, want)
+			}
+		}
+	}
+}
+
 // TestExpiry: an identity ends by the layer's clock.
 func TestExpiry(t *testing.T) {
 	now := time.Unix(1e9, 0)
