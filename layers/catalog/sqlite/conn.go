@@ -125,8 +125,9 @@ func (p *pool) within(ctx context.Context, begin string, f func(sqlcat.Tx) error
 		}
 		p.put(c)
 	}()
+	// An error here does not say that nothing was begun: when ctx ends, the
+	// driver gives its error also for a statement that took effect.
 	if _, err := c.exec(ctx, begin); err != nil {
-		ended = true // nothing was begun
 		return err
 	}
 	if err := f(tx{c}); err != nil {
