@@ -117,61 +117,64 @@ func (c *Catalog) release(ctx context.Context, at place, me string) error {
 	})
 }
 
-// merge makes one run of the lowest full level. It reads one state of the
-// catalog and writes in short transactions, so that registrations go on.
+// merge makes one run of the lowest full level. It holds no connection while it
+// asks for another, and no old state of the catalog: each read is a statement of
+// its own and each write a short transaction. Pages are taken away only from
+// runs that are not live, and those stay so; if all victims are live at the end,
+// all of their pages were read.
 func (c *Catalog) merge(ctx context.Context, at place, me string) (merged bool, err error) {
-	var victims []run
-	var id, keys int64
-	err = c.db.View(ctx, func(view Tx) error {
-		all, err := c.runs(ctx, view, at.feature, at.container)
-		if err != nil {
-			return err
-		}
-		if victims = lowest(all); len(victims) == 0 {
-			return nil
-		}
-		var most int64
-		for _, r := range victims {
-			most += r.keys
-		}
-		pages := !at.hashed || most < sealedKeys
-		if err := c.short(ctx, at, me, func(tx Tx) (err error) {
-			id, err = c.newRun(ctx, tx, at, stateBuilding, pages)
-			return err
-		}); err != nil {
-			return err
-		}
-		c.step("merging")
-		keys, err = c.fillRun(ctx, id, at.hashed, pages, runs.Merge(c.sources(ctx, view, victims)...), func(table string, columns []string, rows [][]any) error {
-			c.step("merging")
-			return c.short(ctx, at, me, func(tx Tx) error { return tx.Bulk(ctx, table, columns, rows) })
-		})
-		return err
-	})
-	if err != nil || len(victims) == 0 {
+	all, err := c.runs(ctx, c.db.Read(), at.feature, at.container)
+	if err != nil {
 		return false, err
 	}
-	err = c.short(ctx, at, me, func(tx Tx) error {
-		for _, r := range victims {
-			n, err := tx.Exec(ctx, `UPDATE run SET state = 2 WHERE id = $1 AND state = 1`, r.id)
-			if err != nil {
-				return err
-			}
-			if n == 0 {
-				return errLost // the feature was dropped
-			}
-		}
-		n, err := tx.Exec(ctx, `UPDATE run SET state = 1, keys = $2 WHERE id = $1 AND state = 0`, id, keys)
+	victims := lowest(all)
+	if len(victims) == 0 {
+		return false, nil
+	}
+	var most int64
+	for _, r := range victims {
+		most += r.keys
+	}
+	pages := !at.hashed || most < sealedKeys
+	var id int64
+	if err := c.short(ctx, at, me, func(tx Tx) (err error) {
+		id, err = c.newRun(ctx, tx, at, stateBuilding, pages)
+		return err
+	}); err != nil {
+		return false, err
+	}
+	c.step("merging")
+	keys, err := c.fillRun(ctx, id, at.hashed, pages, runs.Merge(c.sources(ctx, c.db.Read(), victims)...), func(table string, columns []string, rows [][]any) error {
+		c.step("merging")
+		return c.short(ctx, at, me, func(tx Tx) error { return tx.Bulk(ctx, table, columns, rows) })
+	})
+	if err != nil {
+		return false, err
+	}
+	err = c.short(ctx, at, me, func(tx Tx) error { return c.replace(ctx, tx, at, victims, id, keys) })
+	return err == nil, err
+}
+
+// replace makes the merged run live in place of its victims.
+func (c *Catalog) replace(ctx context.Context, tx Tx, at place, victims []run, id, keys int64) error {
+	for _, r := range victims {
+		n, err := tx.Exec(ctx, `UPDATE run SET state = 2 WHERE id = $1 AND state = 1`, r.id)
 		if err != nil {
 			return err
 		}
 		if n == 0 {
-			return errLost
+			return errLost // the feature was dropped, or a registration took the run in
 		}
-		c.step("merged")
-		return tx.Touch(ctx, at.feature, at.key)
-	})
-	return err == nil, err
+	}
+	n, err := tx.Exec(ctx, `UPDATE run SET state = 1, keys = $2 WHERE id = $1 AND state = 0`, id, keys)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return errLost
+	}
+	c.step("merged")
+	return tx.Touch(ctx, at.feature, at.key)
 }
 
 // errLost: another process has taken the merge over.

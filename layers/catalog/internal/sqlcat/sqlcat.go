@@ -34,8 +34,8 @@ type Tx interface {
 
 // DB is a database with the catalog's schema.
 type DB interface {
-	// View runs f on one consistent state. f may run more than once, unless its
-	// error is one of core's.
+	// View runs f on one consistent state. f may run again after an error that
+	// is not one of core's, and never once it has succeeded.
 	View(ctx context.Context, f func(Tx) error) error
 	// Update runs f in a transaction that is alone with the feature. f may run
 	// more than once; the last time counts.
