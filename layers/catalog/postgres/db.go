@@ -60,10 +60,16 @@ func (d *db) Error(err error) error { return classify(err) }
 // Read implements sqlcat.DB.
 func (d *db) Read() sqlcat.Tx { return tx{d.pool} }
 
-// View implements sqlcat.DB.
+// View implements sqlcat.DB. What was read is a consistent state, however the
+// transaction ends.
 func (d *db) View(ctx context.Context, f func(sqlcat.Tx) error) error {
 	return d.Again(ctx, func() error {
-		return d.within(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, f)
+		err := d.within(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, f)
+		var commit *commitError
+		if errors.As(err, &commit) {
+			return nil
+		}
+		return err
 	})
 }
 

@@ -37,7 +37,9 @@ func Keep(m catalog.Mode) Option { return func(o *options) { o.Mode = m } }
 func FilterMemory(bytes int64) Option { return func(o *options) { o.FilterBytes = bytes } }
 
 // Connections bounds how many connections are open at a time beside the one
-// that listens: 16 when not set, at least 2. A loop over MaterializedVersions holds one.
+// that listens: 16 when not set, at least 2. A loop over MaterializedVersions
+// holds one, and everything else needs one at a time: where loops ask the
+// catalog from within, there must be one more than there are loops at once.
 func Connections(most int32) Option { return func(o *options) { o.connections = most } }
 
 // Open opens the catalog in the database of a connection URL
