@@ -67,17 +67,10 @@ func (k *Keeper) Rebuild(ctx context.Context, job Job) (Report, error) {
 
 // mend makes a feature in the catalog what it is in the store.
 func (s *store) mend(ctx context.Context, f Finding, how repairing) (repaired, error) {
-	if f.Kind != Different {
-		return s.repair(ctx, f.Key, how)
+	if f.Kind == Different {
+		return s.rebuild(ctx, f.Key, how)
 	}
-	info, err := s.next.Stat(ctx, core.StatRequest{Key: f.Key, Commits: -1})
-	if errors.Is(err, core.ErrFeatureNotFound) {
-		return s.repair(ctx, f.Key, how)
-	}
-	if err != nil {
-		return repaired{}, err
-	}
-	return s.rebuild(ctx, info, how)
+	return s.repair(ctx, f.Key, how)
 }
 
 // finish ends what is known to be over: doubts of this process, and intents of

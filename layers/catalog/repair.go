@@ -31,24 +31,25 @@ var errTooMuch = fmt.Errorf("%w: more rows to read again than allowed: reconcile
 // repair registers the commits of a feature that the catalog lacks, by the
 // store's log. It may be interrupted anywhere and made again.
 func (s *store) repair(ctx context.Context, key core.FeatureKey, how repairing) (repaired, error) {
-	cat := s.keeper.cat
 	info, err := s.next.Stat(ctx, core.StatRequest{Key: key, Commits: -1})
-	if errors.Is(err, core.ErrFeatureNotFound) {
-		e, err := cat.Entry(ctx, key)
-		if err != nil || !e.Known() {
-			return repaired{}, err
-		}
-		if !how.replace {
-			return repaired{}, fmt.Errorf("%w: the catalog holds feature %s and the store does not: reconcile the catalog", core.ErrConflict, key)
-		}
-		return repaired{}, cat.Drop(ctx, key)
-	}
-	if err != nil {
+	there := !errors.Is(err, core.ErrFeatureNotFound)
+	if err != nil && there {
 		return repaired{}, err
 	}
+	e, err := s.keeper.cat.Entry(ctx, key)
+	if err != nil || !there && !e.Known() {
+		return repaired{}, err
+	}
+	if !there && how.replace {
+		return s.rebuild(ctx, key, how)
+	}
+	if !there {
+		return repaired{}, fmt.Errorf("%w: the catalog holds feature %s and the store does not: reconcile the catalog", core.ErrConflict, key)
+	}
+	how.identities = names(e.Pending, info.Log, how.identities)
 	missing, err := s.missing(ctx, info)
 	if errors.Is(err, core.ErrConflict) && how.replace {
-		return s.rebuild(ctx, info, how)
+		return s.rebuild(ctx, key, how)
 	}
 	if err != nil {
 		return repaired{}, err
@@ -59,15 +60,12 @@ func (s *store) repair(ctx context.Context, key core.FeatureKey, how repairing) 
 // missing lists the commits that are not registered. One that is registered as
 // another, or that the store does not hold, is ErrConflict.
 func (s *store) missing(ctx context.Context, info core.Info) ([]core.Commit, error) {
-	bySeq := make(map[int64]core.Commit, len(info.Log))
-	for _, c := range info.Log {
-		bySeq[c.Seq] = c
-	}
+	left := bySeq(info.Log)
 	for m, err := range s.keeper.cat.History(ctx, info.Key) {
 		if err != nil {
 			return nil, err
 		}
-		c, ok := bySeq[m.Commit.Seq]
+		c, ok := left[m.Commit.Seq]
 		if !ok && m.Commit.Seq > info.Generation {
 			// Perhaps it came after the log was read.
 			now, err := s.next.Stat(ctx, core.StatRequest{Key: info.Key, Commits: -1})
@@ -85,11 +83,11 @@ func (s *store) missing(ctx context.Context, info core.Info) ([]core.Commit, err
 		if !Same(c, m.Commit) {
 			return nil, fmt.Errorf("%w: commit %d of %s is registered as another one", core.ErrConflict, m.Commit.Seq, info.Key)
 		}
-		delete(bySeq, m.Commit.Seq)
+		delete(left, m.Commit.Seq)
 	}
-	out := make([]core.Commit, 0, len(bySeq))
-	for _, seq := range slices.Sorted(maps.Keys(bySeq)) {
-		out = append(out, bySeq[seq])
+	out := make([]core.Commit, 0, len(left))
+	for _, seq := range slices.Sorted(maps.Keys(left)) {
+		out = append(out, left[seq])
 	}
 	return out, nil
 }
@@ -172,41 +170,6 @@ func (s *store) tallyRows(ctx context.Context, t *tally, info core.Info, lo, hi 
 		}
 	}
 	return read, nil
-}
-
-// rebuild registers a feature anew. While it does, an intent keeps others from
-// taking what is not registered yet for what is not there.
-func (s *store) rebuild(ctx context.Context, info core.Info, how repairing) (repaired, error) {
-	cat := s.keeper.cat
-	who := map[int64]string{}
-	held := map[int64]core.Commit{}
-	for _, c := range info.Log {
-		held[c.Seq] = c
-	}
-	for m, err := range cat.History(ctx, info.Key) {
-		if err != nil {
-			if errors.Is(err, core.ErrIntegrity) {
-				break // what is damaged is about to be replaced
-			}
-			return repaired{}, err
-		}
-		if m.Identity != "" && Same(m.Commit, held[m.Commit.Seq]) {
-			who[m.Commit.Seq] = m.Identity
-		}
-	}
-	how.identities = who
-	intent, err := s.intend(ctx, info.Key)
-	if err != nil {
-		return repaired{}, err
-	}
-	if err := cat.Drop(ctx, info.Key); err != nil {
-		return repaired{}, err
-	}
-	done, err := s.registerAll(ctx, info, info.Log, how)
-	if err != nil {
-		return done, err
-	}
-	return done, cat.Abandon(ctx, intent)
 }
 
 // drain repairs what is behind, when the catalog works. It waits a little after

@@ -48,7 +48,11 @@ func (s *store) begin(ctx context.Context, req core.WriteRequest) (Intent, error
 }
 
 func (s *store) intend(ctx context.Context, key core.FeatureKey) (Intent, error) {
-	i := Intent{Key: key, ID: rand.Text(), Begun: s.keeper.options.now().UTC().Truncate(time.Microsecond)}
+	return s.intendAs(ctx, key, rand.Text())
+}
+
+func (s *store) intendAs(ctx context.Context, key core.FeatureKey, id string) (Intent, error) {
+	i := Intent{Key: key, ID: id, Begun: s.keeper.options.now().UTC().Truncate(time.Microsecond)}
 	if err := s.keeper.cat.Begin(ctx, i); err != nil {
 		return Intent{}, err
 	}
