@@ -13,6 +13,7 @@ import (
 	"github.com/metaxy-go/metaxy/compose/config"
 	"github.com/metaxy-go/metaxy/core"
 	"github.com/metaxy-go/metaxy/layers/catalog"
+	"github.com/metaxy-go/metaxy/layers/rbac/audit"
 )
 
 func parseCatalog(t *testing.T, dir, table string) (*config.Config, error) {
@@ -142,5 +143,47 @@ func TestCatalogKeysCount(t *testing.T) {
 	}
 	if err := o.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// The care of a catalog is for whoever administers the whole store, and on record.
+func TestMaintainCatalog(t *testing.T) {
+	w := newWorld(t)
+	o := w.open(document(someColumns), "prod")
+	for who, want := range map[string]error{"user:eve": nil, "user:but": core.ErrDenied, "user:one": core.ErrDenied, "": core.ErrUnauthenticated} {
+		ctx := t.Context()
+		if who != "" {
+			ctx = w.as(who)
+		}
+		done := false
+		err := o.MaintainCatalog(ctx, "verify", func() error { done = true; return nil })
+		if !errors.Is(err, want) || done != (want == nil) {
+			t.Errorf("%q: done %v, %v, want %v", who, done, err, want)
+		}
+	}
+	if err := o.Close(); err != nil {
+		t.Fatal(err)
+	}
+	a, err := w.parse(document(someColumns)).Access(t.Context(), w.reg, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.MaintainCatalog(w.as("user:one"), "set aside", func() error { t.Error("done"); return nil }); !errors.Is(err, core.ErrDenied) {
+		t.Error(err)
+	}
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for r, err := range audit.Search(t.Context(), w.path("audit"), audit.Query{Part: "catalog"}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e := r.Event; e.Identity == "user:eve" && strings.HasPrefix(e.Reason, "verify: ") {
+			n++
+		}
+	}
+	if n != 2 {
+		t.Errorf("%d records of a decision and its outcome", n)
 	}
 }

@@ -15,24 +15,39 @@ import (
 // everything is the pattern of all features.
 const everything = "**"
 
-// partKeys is the Event.Part of what is done to keys; its Reason says what.
-const partKeys = "keys"
+// The Event.Part of what is done beside the features; its Reason says what.
+const (
+	partKeys    = "keys"
+	partCatalog = "catalog"
+)
 
 // ChangeKeys runs a change of the store's keys or of its subjects' secrets. Over
 // a store with an access layer the identity in ctx must be allowed
 // rbac.ActionAdmin on every feature, and it is recorded before and after, as
 // what says: "rotate", say. What has no access layer is not asked.
 func (o *Opened) ChangeKeys(ctx context.Context, what string, change func() error) error {
-	return o.own.changeKeys(ctx, what, change)
+	return o.own.administered(ctx, partKeys, what, change)
 }
 
 // ChangeKeys is Opened's for a store whose stack is not open.
 func (a *Access) ChangeKeys(ctx context.Context, what string, change func() error) error {
-	return a.own.changeKeys(ctx, what, change)
+	return a.own.administered(ctx, partKeys, what, change)
 }
 
-func (a *assembly) changeKeys(ctx context.Context, what string, change func() error) error {
-	return a.governed(ctx, rbac.Event{Part: partKeys, Feature: everything, Reason: what}, func() (int64, error) { return -1, change() })
+// MaintainCatalog runs what compares or changes the store's catalog as a whole,
+// which names every feature and sees every row. It asks and records as
+// ChangeKeys does.
+func (o *Opened) MaintainCatalog(ctx context.Context, what string, do func() error) error {
+	return o.own.administered(ctx, partCatalog, what, do)
+}
+
+// MaintainCatalog is Opened's for a store whose stack is not open.
+func (a *Access) MaintainCatalog(ctx context.Context, what string, do func() error) error {
+	return a.own.administered(ctx, partCatalog, what, do)
+}
+
+func (a *assembly) administered(ctx context.Context, part, what string, do func() error) error {
+	return a.governed(ctx, rbac.Event{Part: part, Feature: everything, Reason: what}, func() (int64, error) { return -1, do() })
 }
 
 // governed does what is done below the access layer or beside it as that layer

@@ -80,11 +80,16 @@ func (v visible) sees(key core.FeatureKey) bool {
 	return d.Allowed && len(d.Columns) == 0 && d.Rows == "" && v.policy.Allows(v.id, core.OpStat, key)
 }
 
-// Features yields what is visible.
+// Features yields what is visible, and counts nothing else towards a limit.
 func (v visible) Features(ctx context.Context, q catalog.Query) iter.Seq2[catalog.Entry, error] {
 	return func(yield func(catalog.Entry, error) bool) {
-		for e, err := range v.Catalog.Features(ctx, q) {
-			if (err != nil || v.sees(e.Key)) && !yield(e, err) {
+		all, n := q, 0
+		all.Limit = 0
+		for e, err := range v.Catalog.Features(ctx, all) {
+			if err == nil && !v.sees(e.Key) {
+				continue
+			}
+			if n++; !yield(e, err) || n == q.Limit {
 				return
 			}
 		}

@@ -10,7 +10,6 @@ import (
 
 	"github.com/metaxy-go/metaxy/core"
 	"github.com/metaxy-go/metaxy/layers/catalog"
-	"github.com/metaxy-go/metaxy/layers/rbac/identity"
 )
 
 // catalogJob is a comparison of the catalog with the store.
@@ -84,9 +83,11 @@ program may have it open.`,
 	return cmd
 }
 
+// runJob asks first of all, where a store asks who one is: a comparison names
+// every feature, whatever the catalog knows of it.
 func (a *app) runJob(cmd *cobra.Command, j *catalogJob) error {
 	if j.setAside {
-		if err := a.setCatalogAside(); err != nil {
+		if err := a.setCatalogAside(cmd); err != nil {
 			return err
 		}
 	}
@@ -94,10 +95,20 @@ func (a *app) runJob(cmd *cobra.Command, j *catalogJob) error {
 	if err != nil {
 		return err
 	}
-	ctx := cmd.Context()
-	if err := a.mayMaintain(ctx, k, j.job.Prefix); err != nil {
+	ctx, differ := cmd.Context(), false
+	err = a.opened.MaintainCatalog(ctx, j.verb, func() (err error) {
+		differ, err = a.compare(ctx, k, j)
 		return err
+	})
+	if err == nil && differ {
+		return errStale
 	}
+	return err
+}
+
+// compare does the job and reports whether it was asked for a difference and
+// found one.
+func (a *app) compare(ctx context.Context, k *catalog.Keeper, j *catalogJob) (differ bool, err error) {
 	bar := a.progress(j.verb, -1)
 	defer bar.done()
 	j.job.Progress = func(r catalog.Report) { bar.at(r.Checked, -1) }
@@ -108,37 +119,9 @@ func (a *app) runJob(cmd *cobra.Command, j *catalogJob) error {
 		if report.Cursor != "" {
 			err = fmt.Errorf("%w (--after %s goes on)", err, report.Cursor)
 		}
-		return err
+		return false, err
 	}
-	if err := a.printJob(j, report); err != nil {
-		return err
-	}
-	if j.verb == "verify" && !report.Drift.Clean() {
-		return errStale
-	}
-	return nil
-}
-
-// mayMaintain asks, where a store asks who one is, for the right to administer
-// every feature that the catalog names.
-func (a *app) mayMaintain(ctx context.Context, k *catalog.Keeper, prefix string) error {
-	if a.opened.Access == nil {
-		return nil
-	}
-	id, ok := identity.From(ctx)
-	if !ok {
-		return core.ErrUnauthenticated
-	}
-	policy := a.opened.Access.Policy()
-	for e, err := range k.Catalog().Features(ctx, catalog.Query{Prefix: prefix}) {
-		if err != nil {
-			return err
-		}
-		if d := policy.Administers(id, e.Key); !d.Allowed {
-			return fmt.Errorf("%w: admin of %s, which the care of a catalog needs: %s", core.ErrDenied, e.Key, d.Reason)
-		}
-	}
-	return nil
+	return j.verb == "verify" && !report.Drift.Clean(), a.printJob(j, report)
 }
 
 func (a *app) printJob(j *catalogJob, r catalog.Report) error {

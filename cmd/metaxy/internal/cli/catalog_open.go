@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"github.com/metaxy-go/metaxy/compose/config"
 	"github.com/metaxy-go/metaxy/core"
 	"github.com/metaxy-go/metaxy/layers/catalog"
@@ -52,12 +54,32 @@ func keeping(query string) (catalog.Mode, error) {
 	return mode, nil
 }
 
-// setCatalogAside renames the file of a damaged catalog.
-func (a *app) setCatalogAside() error {
+// setCatalogAside renames the file of a damaged catalog. In a store with access
+// control whoever calls must administer all of it; the stack is not open
+// meanwhile, and with it not the file.
+func (a *app) setCatalogAside(cmd *cobra.Command) error {
 	cfg, err := a.config()
 	if err != nil {
 		return err
 	}
+	has, err := cfg.Security(a.storeName)
+	if err != nil {
+		return err
+	}
+	if !has.Access {
+		return a.renameCatalog(cfg)
+	}
+	access, err := cfg.Access(cmd.Context(), registry(), a.storeName)
+	if err != nil {
+		return err
+	}
+	if err = a.identify(cmd, access.Authenticator); err == nil {
+		err = access.MaintainCatalog(cmd.Context(), "set aside", func() error { return a.renameCatalog(cfg) })
+	}
+	return and(err, access.Close())
+}
+
+func (a *app) renameCatalog(cfg *config.Config) error {
 	url, err := cfg.CatalogURL(a.storeName, registry())
 	if err != nil {
 		return err
