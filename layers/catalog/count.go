@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -14,6 +15,36 @@ type counting struct {
 	tally *tally
 	rows  int64
 	whole bool // the last range came to its end
+
+	mu    sync.Mutex
+	ended bool // one of the ranges did
+	over  bool // the write has returned
+}
+
+// errOver ends a range over rows of a write that has returned.
+var errOver = fmt.Errorf("%w: the write of these rows is over", core.ErrClosed)
+
+// stop says whether a store may hold the rows: one that did not see the last of
+// them, and from now on cannot, made no commit.
+func (c *counting) stop() (perhaps bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.over = true
+	return c.ended
+}
+
+// finish says whether a range may come to its end.
+func (c *counting) finish() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ended = c.ended || !c.over
+	return !c.over
+}
+
+func (c *counting) isOver() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.over
 }
 
 // watch gives the rows with each batch counted before it goes on.
@@ -23,8 +54,16 @@ func (c *counting) watch(rows core.Rows) core.Rows {
 	}
 	source := rows.Batches
 	rows.Batches = func(yield func(arrow.RecordBatch, error) bool) {
+		if c.isOver() {
+			yield(nil, errOver)
+			return
+		}
 		c.restart()
 		for b, err := range source {
+			if c.isOver() {
+				yield(nil, errOver)
+				return
+			}
 			if err == nil && b != nil {
 				c.rows += b.NumRows()
 				_ = c.tally.batch(b, nil) // told by versions: a write does not fail for want of a temporary file
@@ -32,6 +71,10 @@ func (c *counting) watch(rows core.Rows) core.Rows {
 			if !yield(b, err) || err != nil {
 				return
 			}
+		}
+		if !c.finish() {
+			yield(nil, errOver)
+			return
 		}
 		c.whole = true
 	}

@@ -59,8 +59,10 @@ func TestPowerOutAtEveryStep(t *testing.T) {
 
 func powerOut(t *testing.T, p *power, opts []catalog.Option) bool {
 	t.Helper()
-	inner, cat := newStore(t), catalog.NewMemory()
+	inner, cat, c := newStore(t), catalog.NewMemory(), newClock()
+	opts = append([]catalog.Option{catalog.Clock(c.now)}, opts...)
 	life(t, wrap(t, catalog.New(mortal{cat, p}, opts...), mortalStore{inner, p}), 1)
+	c.pass(catalog.DefaultAbandonAfter) // what is older was left by the dead
 	k := catalog.New(cat, opts...)
 	s := wrap(t, k, inner)
 	for _, key := range []core.FeatureKey{"video/a", "video/b", "video/c"} {

@@ -23,11 +23,8 @@ func (k *Keeper) HasFeature(ctx context.Context, key core.FeatureKey, conditions
 	if err := s.enter(ctx, core.OpStat, key); err != nil {
 		return false, err
 	}
-	s.mu.Lock()
-	foreignCatalog := s.behind[key] == foreign
-	s.mu.Unlock()
 	p := Maybe
-	if !foreignCatalog {
+	if !s.isForeign(key) {
 		if p, err = k.cat.HasFeature(ctx, key, conditions...); err != nil {
 			k.problem(key, err)
 			p = Maybe

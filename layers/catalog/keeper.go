@@ -59,7 +59,7 @@ func (k *Keeper) Wrap(next core.Store) (core.Store, error) {
 	}
 	s := &store{
 		next: next, keeper: k, caps: next.Capabilities(),
-		writing: map[core.FeatureKey]int{}, behind: map[core.FeatureKey]reason{}, asked: map[core.FeatureKey]time.Time{},
+		writing: map[core.FeatureKey]int{}, behind: map[core.FeatureKey]*doubt{}, live: map[string]bool{}, asked: map[core.FeatureKey]time.Time{},
 	}
 	s.caught.Store(k.options.catchUp < 0)
 	k.mu.Lock()

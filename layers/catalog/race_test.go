@@ -171,3 +171,52 @@ func (l longest) Begin(ctx context.Context, i catalog.Intent) error {
 	}
 	return l.Catalog.Begin(ctx, i)
 }
+
+// A doubt that comes while a repair or a comparison runs is not ended by it.
+func TestDoubtDuringARepair(t *testing.T) {
+	inner, b := newStore(t), &beside{Catalog: catalog.NewMemory()}
+	var during func()
+	k := catalog.New(b, catalog.SoleWriter())
+	s := wrap(t, k, slowRead{inner, &during})
+	missed := func(version string) func() {
+		return func() {
+			b.down = true
+			write(t, s, "video/a", sample{"new", version, version})
+			b.down = false
+		}
+	}
+	write(t, s, "video/a", samplesOf(2, 0)...)
+	missed("v1")()
+	b.registered = missed("v2")
+	if err := k.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	written(t, k, "video/a", "v2")
+
+	during = missed("v3") // a comparison in depth reads the rows
+	if _, err := k.Reconcile(t.Context(), catalog.Job{Sample: 1}); err != nil {
+		t.Fatal(err)
+	}
+	written(t, k, "video/a", "v3")
+
+	b.entry = missed("v4")
+	if _, err := k.Reconcile(t.Context(), catalog.Job{}); err != nil {
+		t.Fatal(err)
+	}
+	written(t, k, "video/a", "v4")
+	if err := k.Flush(t.Context()); err != nil || k.Stats().Behind != 0 {
+		t.Errorf("%v, %+v", err, k.Stats())
+	}
+	agree(t, inner, b)
+}
+
+type slowRead struct {
+	core.Store
+	during *func()
+}
+
+func (s slowRead) Read(ctx context.Context, req core.ReadRequest) (core.Rows, error) {
+	rows, err := s.Store.Read(ctx, req)
+	once(s.during)
+	return rows, err
+}

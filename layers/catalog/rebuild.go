@@ -17,6 +17,7 @@ import (
 func (s *store) rebuild(ctx context.Context, key core.FeatureKey, how repairing) (done repaired, err error) {
 	cat := s.keeper.cat
 	intents, who, err := s.announce(ctx, key)
+	defer func() { s.release(intents...) }()
 	if err != nil {
 		return done, err
 	}
@@ -74,22 +75,22 @@ func (s *store) recheck(ctx context.Context, key core.FeatureKey, how repairing)
 // that is cut off loses no name.
 func (s *store) announce(ctx context.Context, key core.FeatureKey) (intents []Intent, who map[int64]string, err error) {
 	begin := func(id string) error {
-		i, err := s.intendAs(ctx, key, id)
+		i, err := s.intend(ctx, key, id)
 		if err == nil {
 			intents = append(intents, i)
 		}
 		return err
 	}
 	if err := begin(rebuildID("")); err != nil {
-		return nil, nil, err
+		return intents, nil, err
 	}
 	info, err := s.next.Stat(ctx, core.StatRequest{Key: key, Commits: -1})
 	if err != nil && !errors.Is(err, core.ErrFeatureNotFound) {
-		return nil, nil, err
+		return intents, nil, err
 	}
 	e, err := s.keeper.cat.Entry(ctx, key)
 	if err != nil && !errors.Is(err, core.ErrIntegrity) {
-		return nil, nil, err
+		return intents, nil, err
 	}
 	who = names(e.Pending, info.Log, nil)
 	held := bySeq(info.Log)
@@ -103,7 +104,7 @@ func (s *store) announce(ctx context.Context, key core.FeatureKey) (intents []In
 				break // what is damaged is about to be replaced
 			}
 			if err != nil {
-				return nil, nil, err
+				return intents, nil, err
 			}
 			if c, ok := held[m.Commit.Seq]; ok && !Same(c, m.Commit) {
 				continue
@@ -114,7 +115,7 @@ func (s *store) announce(ctx context.Context, key core.FeatureKey) (intents []In
 		}
 		for _, id := range notes(more, held) {
 			if err := begin(id); err != nil {
-				return nil, nil, err
+				return intents, nil, err
 			}
 		}
 		for seq, name := range more {

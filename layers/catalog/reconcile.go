@@ -31,6 +31,13 @@ func (k *Keeper) Verify(ctx context.Context, job Job) (Report, error) {
 // The findings tell what there was to repair.
 func (k *Keeper) Reconcile(ctx context.Context, job Job) (Report, error) {
 	return k.run(ctx, job, func(ctx context.Context, s *store, p pair, w *work) error {
+		mark := s.mark()
+		if s.doubted(p.key) { // the lists may be older than the doubt
+			var err error
+			if p, err = s.look(ctx, p.key); err != nil {
+				return err
+			}
+		}
 		f, rows, err := s.examine(ctx, p, w.deep, &w.patience, w.pace)
 		w.report.Rows += rows
 		if err != nil {
@@ -45,7 +52,10 @@ func (k *Keeper) Reconcile(ctx context.Context, job Job) (Report, error) {
 			}
 			w.report.Repaired++
 		}
-		return s.finish(ctx, p.key, w.job)
+		if f.Kind == 0 && len(p.entry.Pending) == 0 && !s.doubted(p.key) {
+			return nil
+		}
+		return s.conclude(ctx, p.key, mark, w.job.AbandonAfter)
 	})
 }
 
@@ -55,13 +65,14 @@ func (k *Keeper) Reconcile(ctx context.Context, job Job) (Report, error) {
 // completes the feature that it was at.
 func (k *Keeper) Rebuild(ctx context.Context, job Job) (Report, error) {
 	return k.run(ctx, job, func(ctx context.Context, s *store, p pair, w *work) error {
+		mark := s.mark()
 		done, err := s.mend(ctx, Finding{Key: p.key, Kind: Different}, repairing{unlimited: true, replace: true, pace: w.pace})
 		w.report.Commits, w.report.Rows = w.report.Commits+done.commits, w.report.Rows+done.rows
 		if err != nil {
 			return err
 		}
 		w.report.Repaired++
-		return s.finish(ctx, p.key, w.job)
+		return s.conclude(ctx, p.key, mark, w.job.AbandonAfter)
 	})
 }
 
@@ -71,28 +82,6 @@ func (s *store) mend(ctx context.Context, f Finding, how repairing) (repaired, e
 		return s.rebuild(ctx, f.Key, how)
 	}
 	return s.repair(ctx, f.Key, how)
-}
-
-// finish ends what is known to be over: doubts of this process, and intents of
-// writers that died.
-func (s *store) finish(ctx context.Context, key core.FeatureKey, job Job) error {
-	s.settle(key)
-	if job.AbandonAfter < 0 {
-		return nil
-	}
-	e, err := s.keeper.cat.Entry(ctx, key)
-	if err != nil {
-		return err
-	}
-	for _, i := range e.Pending {
-		if s.keeper.options.now().Sub(i.Begun) < job.AbandonAfter {
-			continue
-		}
-		if err := s.keeper.cat.Abandon(ctx, i); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // work is a job in progress.
@@ -244,6 +233,11 @@ func (s *store) compareAll(ctx context.Context) (Drift, error) {
 			return left, err
 		}
 		if f.Kind == 0 {
+			if len(p.entry.Pending) > 0 { // of writers that died, perhaps
+				if err := s.conclude(ctx, p.key, s.mark(), DefaultAbandonAfter); err != nil {
+					return left, err
+				}
+			}
 			continue
 		}
 		s.doubt(p.key, unregistered)

@@ -176,21 +176,8 @@ func (s *store) tallyRows(ctx context.Context, t *tally, info core.Info, lo, hi 
 // each doubt and each attempt: another writer may be about to register what
 // seems to be missing.
 func (s *store) drain(ctx context.Context) {
-	s.mu.Lock()
-	now := s.keeper.options.now()
-	var keys []core.FeatureKey
-	if !now.Before(s.drainAt) {
-		for key, why := range s.behind {
-			if why == unregistered {
-				keys = append(keys, key)
-			}
-		}
-		s.drainAt = now.Add(s.keeper.options.retry)
-	}
-	s.mu.Unlock()
-	slices.Sort(keys)
 	budget := max(s.keeper.options.catchUp, 0)
-	for _, key := range keys {
+	for _, key := range s.due() {
 		done, err := s.heal(ctx, key, repairing{rows: budget})
 		budget -= done.rows
 		s.keeper.problem(key, err)
@@ -202,13 +189,12 @@ func (s *store) drain(ctx context.Context) {
 
 // heal repairs one feature and ends the doubt about it where it can.
 func (s *store) heal(ctx context.Context, key core.FeatureKey, how repairing) (repaired, error) {
-	s.mu.Lock()
-	why := s.behind[key]
-	s.mu.Unlock()
+	mark := s.mark()
+	how.identities = s.authors(key)
 	done, err := s.repair(ctx, key, how)
 	switch {
-	case err == nil && why != unknown:
-		s.settle(key)
+	case err == nil:
+		err = s.conclude(ctx, key, mark, DefaultAbandonAfter)
 	case errors.Is(err, errTooMuch):
 		s.doubt(key, tooMuch)
 	case errors.Is(err, core.ErrConflict):

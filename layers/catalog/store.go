@@ -22,7 +22,9 @@ type store struct {
 
 	mu       sync.Mutex
 	writing  map[core.FeatureKey]int       // writes and migrations that are between the store and the catalog
-	behind   map[core.FeatureKey]reason    // not to be answered from the catalog
+	behind   map[core.FeatureKey]*doubt    // not to be answered from the catalog
+	marks    int64                         // doubts so far
+	live     map[string]bool               // intents of what is under way in this process
 	asked    map[core.FeatureKey]time.Time // when the catalog was last seen to agree with the store
 	compared time.Time                     // the same for all features
 	retryAt  time.Time                     // a catalog that failed is left alone until then

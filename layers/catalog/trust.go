@@ -124,38 +124,3 @@ func (s *store) hold(key core.FeatureKey) (release func()) {
 		}
 	}
 }
-
-// reason is why the catalog does not answer for a feature.
-type reason uint8
-
-const (
-	unregistered reason = iota + 1 // a repair from the store's log ends it
-	tooMuch                        // the same, but it would read more rows than allowed
-	foreign                        // the catalog holds other commits than the store
-	unknown                        // a write of which nobody knows whether it happened, or still will
-)
-
-// doubt keeps the catalog from answering for a feature. Of two reasons the one
-// that is harder to end stays.
-func (s *store) doubt(key core.FeatureKey, why reason) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	known, ok := s.behind[key]
-	if !ok {
-		s.drainAt = s.keeper.options.now().Add(s.keeper.options.retry)
-	}
-	s.behind[key] = max(known, why)
-}
-
-func (s *store) behindCount() int64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return int64(len(s.behind))
-}
-
-// settle ends the doubt.
-func (s *store) settle(key core.FeatureKey) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.behind, key)
-}

@@ -187,9 +187,15 @@ func fromCatalog(tb testing.TB, c catalog.Catalog) []string {
 	return out
 }
 
-// agree fails unless the catalog tells exactly what the store holds.
+// agree fails unless the catalog tells exactly what the store holds, and no
+// write is left that began and did not end.
 func agree(tb testing.TB, s core.Store, c catalog.Catalog) {
 	tb.Helper()
+	for e, err := range c.Features(tb.Context(), catalog.Query{}) {
+		if err != nil || len(e.Pending) > 0 {
+			tb.Errorf("%s has intents that did not end: %v, %v", e.Key, e.Pending, err)
+		}
+	}
 	if d := storetest.Diff(fromStore(tb, s), fromCatalog(tb, c)); d != "" {
 		tb.Errorf("the catalog differs from the store (want is the store):\n%s", d)
 	}

@@ -2,9 +2,7 @@ package catalog
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
-	"time"
 
 	"github.com/metaxy-go/metaxy/core"
 )
@@ -20,16 +18,15 @@ func (s *store) Write(ctx context.Context, req core.WriteRequest) (core.Commit, 
 	if err != nil {
 		return core.Commit{}, core.WrapError(core.OpWrite, req.Key(), name, err)
 	}
+	defer s.release(intent)
 	defer s.hold(req.Key())()
 	o := &s.keeper.options
 	c := &counting{tally: newTally(o.spill, o.spillDir)}
 	defer func() { c.tally.close() }()
-	if !req.Tombstones {
-		req.Rows = c.watch(req.Rows)
-	}
+	req.Rows = c.watch(req.Rows)
 	commit, err := s.next.Write(ctx, req)
-	if err != nil {
-		s.failed(ctx, req.Key(), intent, err)
+	if perhaps := c.stop(); err != nil {
+		s.failed(ctx, req.Key(), open{intent: intent, write: writeDigest(req.ID)}, perhaps, err)
 		return commit, err
 	}
 	s.accepted(ctx, req, commit, intent, c)
@@ -44,19 +41,7 @@ func (s *store) begin(ctx context.Context, req core.WriteRequest) (Intent, error
 	if err := req.Check(); err != nil {
 		return Intent{}, err
 	}
-	return s.intend(ctx, req.Key())
-}
-
-func (s *store) intend(ctx context.Context, key core.FeatureKey) (Intent, error) {
-	return s.intendAs(ctx, key, rand.Text())
-}
-
-func (s *store) intendAs(ctx context.Context, key core.FeatureKey, id string) (Intent, error) {
-	i := Intent{Key: key, ID: id, Begun: s.keeper.options.now().UTC().Truncate(time.Microsecond)}
-	if err := s.keeper.cat.Begin(ctx, i); err != nil {
-		return Intent{}, err
-	}
-	return i, nil
+	return s.intend(ctx, req.Key(), intentID(req.ID))
 }
 
 // harmless are the errors of a write that surely did not happen.
@@ -74,17 +59,12 @@ func harmless(err error) bool {
 
 // failed ends the intent of a write that surely did not happen. Of any other
 // nobody knows, so the feature is looked up in the store from now on.
-func (s *store) failed(ctx context.Context, key core.FeatureKey, intent Intent, err error) {
-	if !harmless(err) {
-		s.doubt(key, unknown)
+func (s *store) failed(ctx context.Context, key core.FeatureKey, o open, perhaps bool, err error) {
+	if perhaps && !harmless(err) {
+		s.left(key, undecided, o)
 		return
 	}
-	if intent.ID == "" {
-		return
-	}
-	ctx, cancel := s.detached(ctx)
-	defer cancel()
-	s.keeper.problem(key, s.keeper.cat.Abandon(ctx, intent))
+	s.abandon(ctx, key, o.intent)
 }
 
 // detached is a context for what must be done although the caller may have gone.
@@ -101,18 +81,20 @@ func (s *store) accepted(ctx context.Context, req core.WriteRequest, commit core
 	}
 	ctx, cancel := s.detached(ctx)
 	defer cancel()
+	late := open{intent: intent, seq: commit.Seq, identity: identity, ended: true}
 	if !s.available() {
 		s.keeper.counts.failed.Add(1)
-		s.doubt(key, unregistered)
+		s.left(key, unregistered, late)
 		return
 	}
 	err := s.register(ctx, key, commit, identity, intent, c, req.Tombstones)
 	if err != nil {
 		s.keeper.counts.failed.Add(1)
-		s.doubt(key, unregistered)
+		s.left(key, unregistered, late)
 		s.keeper.problem(key, err)
 		return
 	}
+	s.repeated(ctx, key, req.ID)
 	s.drain(ctx)
 }
 
@@ -162,7 +144,8 @@ func (s *store) register(ctx context.Context, key core.FeatureKey, commit core.C
 func (s *store) available() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return !s.keeper.options.now().Before(s.retryAt)
+	o := &s.keeper.options
+	return reached(s.retryAt, o.now(), o.retry<<longestWait)
 }
 
 // outcome remembers whether the catalog works, and leaves one that does not
@@ -174,7 +157,7 @@ func (s *store) outcome(err error) {
 		s.failures = 0 // it answered
 		return
 	}
-	s.failures = min(s.failures+1, 6)
+	s.failures = min(s.failures+1, longestWait)
 	s.retryAt = s.keeper.options.now().Add(s.keeper.options.retry << (s.failures - 1))
 }
 
@@ -186,14 +169,15 @@ func (s *store) Evolve(ctx context.Context, req core.EvolveRequest) (core.Info, 
 	var intent Intent
 	if s.keeper.options.require && req.Key.Validate() == nil {
 		var err error
-		if intent, err = s.intend(ctx, req.Key); err != nil {
+		if intent, err = s.intend(ctx, req.Key, intentID("")); err != nil {
 			return core.Info{}, core.WrapError(core.OpEvolve, req.Key, name, err)
 		}
 	}
+	defer s.release(intent)
 	defer s.hold(req.Key)()
 	info, err := s.next.Evolve(ctx, req)
 	if err != nil {
-		s.failed(ctx, req.Key, intent, err)
+		s.failed(ctx, req.Key, open{intent: intent}, true, err)
 		return info, err
 	}
 	ctx, cancel := s.detached(ctx)
@@ -206,7 +190,7 @@ func (s *store) Evolve(ctx context.Context, req core.EvolveRequest) (core.Info, 
 	}
 	if err != nil {
 		s.keeper.counts.failed.Add(1)
-		s.doubt(req.Key, unregistered)
+		s.left(req.Key, unregistered, open{intent: intent, ended: true})
 		s.keeper.problem(req.Key, err)
 	}
 	return info, nil
