@@ -54,7 +54,11 @@ func (s *store) begin(ctx context.Context, what call, check func() error) (*call
 	if !ok {
 		return nil, c.decide(fmt.Errorf("%w: the context has no identity", core.ErrUnauthenticated))
 	}
-	c.id, c.index = id, s.rbac.index()
+	c.id = id
+	var err error
+	if c.index, err = s.rbac.index(); err != nil {
+		return nil, c.decide(err)
+	}
 	if check != nil {
 		if err := check(); err != nil {
 			return nil, core.WrapError(what.op, what.key, name, err)

@@ -78,6 +78,7 @@ func (p *Policy) try(rules []Rule, add bool, agree func(before, after *index) er
 	}
 	p.now.Store(after)
 	p.problem, p.version = nil, version
+	p.confirm()
 	return nil
 }
 

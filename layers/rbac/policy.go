@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/casbin/casbin/v2/model"
 	"github.com/casbin/casbin/v2/persist"
@@ -20,10 +21,12 @@ import (
 type Policy struct {
 	adapter persist.Adapter
 	now     atomic.Pointer[index]
+	seen    atomic.Pointer[time.Time] // when the source last held the rules in force
 
 	mu      sync.Mutex // of changes and reloads
 	version string
 	problem error
+	tried   time.Time // when the last look ended
 }
 
 // Versioner is what an adapter implements when it can tell cheaply whether its
@@ -101,6 +104,7 @@ func (p *Policy) Problem() error {
 }
 
 func (p *Policy) refresh() (bool, error) {
+	defer func() { p.tried = time.Now() }()
 	if v, ok := p.adapter.(Versioner); ok {
 		version, err := v.Version()
 		if err != nil {
@@ -109,6 +113,9 @@ func (p *Policy) refresh() (bool, error) {
 			return false, p.problem
 		}
 		if version == p.version {
+			if p.problem == nil {
+				p.confirm()
+			}
 			return false, p.problem
 		}
 	}
@@ -151,7 +158,28 @@ func (p *Policy) load() error {
 		return fmt.Errorf("policy: %w", err)
 	}
 	p.now.Store(x)
+	p.confirm()
 	return nil
+}
+
+func (p *Policy) confirm() {
+	now := time.Now()
+	p.seen.Store(&now)
+}
+
+// age is how long ago the source was last seen to hold the rules in force.
+func (p *Policy) age() time.Duration { return time.Since(*p.seen.Load()) }
+
+// catchUp is look for a caller who cannot go on with rules older than most: it
+// waits for whoever reads them, and looks itself unless somebody just did.
+func (p *Policy) catchUp(most, every time.Duration) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.age() <= most || every <= 0 || time.Since(p.tried) < every {
+		return nil
+	}
+	_, err := p.refresh()
+	return err
 }
 
 // unavailable is what an adapter's error is to a caller, unless the adapter says

@@ -42,6 +42,7 @@ type options struct {
 	bestEffort bool
 	maskKey    []byte
 	refresh    time.Duration
+	maxAge     time.Duration
 	now        func() time.Time
 	onProblem  func(error)
 }
@@ -65,11 +66,18 @@ func MaskKey(key []byte) Option {
 // never, which leaves it to Policy.Refresh.
 func Refresh(every time.Duration) Option { return func(o *options) { o.refresh = every } }
 
+// MaxPolicyAge refuses every call with core.ErrUnavailable once the rules in
+// force have not been seen to be those of the source for so long: because it
+// cannot be reached, because what it holds is not valid, or because nobody looks.
+// Without it, and for 0, the last rules hold for ever. It is at least as long as
+// Refresh, and measured by a clock that does not step, whatever Clock says.
+func MaxPolicyAge(d time.Duration) Option { return func(o *options) { o.maxAge = d } }
+
 // Clock replaces time.Now.
 func Clock(now func() time.Time) Option { return func(o *options) { o.now = now } }
 
 // OnProblem is told when a changed policy could not be read or is not valid;
-// the rules before stay in force.
+// the rules before stay in force, for how long [MaxPolicyAge] says.
 func OnProblem(f func(error)) Option { return func(o *options) { o.onProblem = f } }
 
 func (o options) check() error {
@@ -78,6 +86,8 @@ func (o options) check() error {
 		return invalidf("rbac: the clock is nil")
 	case o.maskKey != nil && len(o.maskKey) < 16:
 		return invalidf("rbac: a mask key of %d bytes, want 16 or more", len(o.maskKey))
+	case o.maxAge < 0 || o.maxAge > 0 && o.maxAge < o.refresh:
+		return invalidf("rbac: a policy may be %s old and is looked at every %s", o.maxAge, o.refresh)
 	}
 	return nil
 }
@@ -126,14 +136,26 @@ func (r *RBAC) Wrap(next core.Store) (core.Store, error) {
 func (r *RBAC) Policy() *Policy { return r.policy }
 
 // index gives the rules to decide by. One caller at a time looks whether they
-// have changed; the others go on with those that they have.
-func (r *RBAC) index() *index {
+// have changed; the others go on with those that they have, unless these are
+// too old.
+func (r *RBAC) index() (*index, error) {
 	if r.o.refresh > 0 && r.due() {
-		if err := r.policy.look(); err != nil && r.o.onProblem != nil {
-			r.o.onProblem(err)
+		r.tell(r.policy.look())
+	}
+	if r.o.maxAge > 0 && r.policy.age() > r.o.maxAge {
+		// After an hour without a call several come at once, and one of them reads.
+		r.tell(r.policy.catchUp(r.o.maxAge, r.o.refresh))
+		if age := r.policy.age(); age > r.o.maxAge {
+			return nil, fmt.Errorf("%w: the policy could not be read for %s", core.ErrUnavailable, age.Round(time.Second))
 		}
 	}
-	return r.policy.now.Load()
+	return r.policy.now.Load(), nil
+}
+
+func (r *RBAC) tell(err error) {
+	if err != nil && r.o.onProblem != nil {
+		r.o.onProblem(err)
+	}
 }
 
 // due is true for the caller whose turn it is to look. A clock that was set back
