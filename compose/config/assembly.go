@@ -32,6 +32,7 @@ type assembly struct {
 	policy   *rbac.Policy
 	trail    *audit.Log
 	catalog  *catalog.Keeper
+	late     *lateCatalog
 	recorder rbac.Recorder
 	lenient  bool // the recorder may fail
 }

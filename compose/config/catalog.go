@@ -55,10 +55,14 @@ func (r *Registry) catalog(url string) (catalogOpener, error) {
 }
 
 func openMemoryCatalog(_ context.Context, url string) (catalog.Catalog, error) {
-	if url != "memory://" {
-		return nil, textError(`the catalog in memory has no options: write "memory://"`)
+	rest, mode, err := CatalogMode(url)
+	if err == nil && rest != "memory://" {
+		err = textError(`the catalog in memory has no place: write "memory://"`)
 	}
-	return catalog.NewMemory(), nil
+	if err != nil {
+		return nil, err
+	}
+	return catalog.NewMemory(catalog.Keep(mode)), nil
 }
 
 const (
@@ -72,14 +76,14 @@ func catalogKind() LayerKind {
 		Table: "catalog",
 		Doc:   "keeps an index of what was materialised: existence, versions, counts and history without touching the data",
 		Keys: []Key{
-			{Name: "url", Kind: URL, Required: true, Doc: "where the index is: `sqlite://catalog.db`, `postgres://…`, or `memory://`, which starts empty each time"},
+			{Name: "url", Kind: URL, Required: true, Doc: "where the index is: `sqlite://catalog.db`, `postgres://…`, or `memory://`, which starts empty each time; `?keep=filter` and `?keep=counts` keep less of versions"},
 			{Name: "password", Kind: SecretRef, Doc: "password of the URL"},
 			{
 				Name: "trust", Default: askStore, Choices: []string{askStore, oneWriter, allWriters},
 				Doc: "when the index answers instead of the store: never, when this program alone writes the store, or when every writer registers here",
 			},
 			{Name: "max_age", Kind: Duration, Doc: "with `ask`: how long an answer is believed after the store was asked (`0s`: not at all)"},
-			{Name: "required", Kind: Flag, Doc: "refuse writes while the index cannot be reached, instead of registering them later"},
+			{Name: "required", Kind: Flag, Doc: "refuse writes, and to open the store, while the index cannot be reached, instead of registering them later"},
 			{Name: "catch_up_rows", Kind: Number, Default: fmt.Sprint(catalog.DefaultCatchUpRows), Doc: "how many rows may be read again at the first use to register what a crash left out"},
 			{Name: "no_catch_up", Kind: Flag, Doc: "do not compare the index with the store at the first use"},
 		},
@@ -139,12 +143,18 @@ func openCatalog(ctx context.Context, v Values, env Env) (core.Layer, error) {
 	if err != nil {
 		return nil, err
 	}
-	cat, err := o.open(ctx, url)
-	if err != nil {
-		return nil, v.failedURL("url", url, err)
+	own.late = newLateCatalog(func(ctx context.Context) (catalog.Catalog, error) {
+		cat, err := o.open(ctx, url)
+		if err != nil {
+			return nil, v.failedURL("url", url, err)
+		}
+		return cat, nil
+	})
+	own.later(own.late.Close)
+	if err := own.late.start(ctx, v.Flag("required"), env.logger()); err != nil {
+		return nil, err
 	}
-	own.later(cat.Close)
-	own.catalog = catalog.New(cat, opts...)
+	own.catalog = catalog.New(own.late, opts...)
 	return own.catalog, nil
 }
 

@@ -74,11 +74,13 @@ func TestCatalogMistakes(t *testing.T) {
 		"":                           "url",
 		"url = \"sqlite://x.db\"\n":  "this program was built without sqlite://: import github.com/metaxy-go/metaxy/layers/catalog/sqlite and register it with config.Catalog",
 		"url = \"postgres://h/d\"\n": "layers/catalog/postgres",
-		"url = \"memory://x\"\n":     "the catalog in memory has no options",
+		"url = \"memory://x\"\n":     "the catalog in memory has no place",
 		"url = \"sqlte://x\"\n":      `unknown catalog sqlte://; did you mean "sqlite"?`,
 		"url = \"memory://\"\ntrust = \"sole-writer\"\nmax_age = \"1m\"\n": "answers do not age",
 		"url = \"memory://\"\ntrust = \"everyone\"\n":                      "trust",
-		"url = \"failing://h\"\n":                                          "m:5:1: url: unavailable: ask failing://h again",
+		"url = \"memory://?keep=all\"\n":                                   "keep=exact, keep=filter or keep=counts",
+		"url = \"memory://?keep=filter&x=1\"\n":                            "has no place",
+		"url = \"failing://h\"\nrequired = true\n":                         "m:5:1: url: unavailable: ask failing://h again",
 	} {
 		cfg, err := parseCatalog(t, t.TempDir(), table)
 		if err == nil {

@@ -107,3 +107,13 @@ func (c *Config) OpenHandles(ctx context.Context, reg *Registry, store string) (
 
 // Close closes the stack and all that was opened for it.
 func (o *Opened) Close() error { return o.Stack.Close() }
+
+// OpenCatalog opens the store's catalog, if it could not be opened before, and
+// gives the reason when it cannot be used. Without one it does nothing.
+func (o *Opened) OpenCatalog(ctx context.Context) error {
+	if o.own.late == nil {
+		return nil
+	}
+	_, err := o.own.late.now(ctx, openLimit)
+	return err
+}

@@ -52,15 +52,18 @@ func (a *app) keeper(cmd *cobra.Command) (*catalog.Keeper, error) {
 // feature than one who may not read all of its rows should know.
 func (a *app) catalog(cmd *cobra.Command) (catalog.Catalog, error) {
 	k, err := a.keeper(cmd)
-	if err != nil || a.opened.Access == nil {
-		if err != nil {
-			return nil, err
-		}
-		return k.Catalog(), nil
+	if err != nil {
+		return nil, err
 	}
 	id, ok := identity.From(cmd.Context())
-	if !ok {
+	if a.opened.Access != nil && !ok {
 		return nil, core.ErrUnauthenticated
+	}
+	if err := a.opened.OpenCatalog(cmd.Context()); err != nil {
+		return nil, err
+	}
+	if a.opened.Access == nil {
+		return k.Catalog(), nil
 	}
 	return visible{Catalog: k.Catalog(), policy: a.opened.Access.Policy(), id: id}, nil
 }

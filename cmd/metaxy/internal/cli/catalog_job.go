@@ -109,6 +109,9 @@ func (a *app) runJob(cmd *cobra.Command, j *catalogJob) error {
 // compare does the job and reports whether it was asked for a difference and
 // found one.
 func (a *app) compare(ctx context.Context, k *catalog.Keeper, j *catalogJob) (differ bool, err error) {
+	if err := a.opened.OpenCatalog(ctx); err != nil {
+		return false, err
+	}
 	bar := a.progress(j.verb, -1)
 	defer bar.done()
 	j.job.Progress = func(r catalog.Report) { bar.at(r.Checked, -1) }

@@ -26,7 +26,13 @@ func catalogs() []config.RegistryOption {
 		}),
 	}
 	for _, scheme := range []string{"postgres", "postgresql"} {
-		opts = append(opts, config.Catalog(scheme, func(ctx context.Context, url string) (catalog.Catalog, error) { return postgres.Open(ctx, url) }))
+		opts = append(opts, config.Catalog(scheme, func(ctx context.Context, url string) (catalog.Catalog, error) {
+			url, mode, err := config.CatalogMode(url)
+			if err != nil {
+				return nil, err
+			}
+			return postgres.Open(ctx, url, postgres.Keep(mode))
+		}))
 	}
 	return opts
 }
@@ -34,24 +40,18 @@ func catalogs() []config.RegistryOption {
 // sqliteCatalog takes the path and the mode out of a URL such as
 // sqlite://catalog.db?keep=filter.
 func sqliteCatalog(url string) (path string, mode catalog.Mode, err error) {
-	path, query, _ := strings.Cut(strings.TrimPrefix(url, "sqlite://"), "?")
-	if path == "" {
-		return "", 0, fmt.Errorf("%w: the catalog's URL names no file: write sqlite://catalog.db", core.ErrInvalid)
-	}
-	if mode, err = keeping(query); err != nil {
+	url, mode, err = config.CatalogMode(url)
+	if err != nil {
 		return "", 0, err
 	}
-	return path, mode, nil
-}
-
-// keeping reads how versions are kept: keep=exact, filter or counts.
-func keeping(query string) (catalog.Mode, error) {
-	modes := map[string]catalog.Mode{"": catalog.Exact, "keep=exact": catalog.Exact, "keep=filter": catalog.Filter, "keep=counts": catalog.Counts}
-	mode, ok := modes[query]
-	if !ok {
-		return 0, fmt.Errorf("%w: the catalog's URL takes keep=exact, keep=filter or keep=counts", core.ErrInvalid)
+	path, query, _ := strings.Cut(strings.TrimPrefix(url, "sqlite://"), "?")
+	switch {
+	case path == "":
+		err = fmt.Errorf("%w: the catalog's URL names no file: write sqlite://catalog.db", core.ErrInvalid)
+	case query != "":
+		err = fmt.Errorf("%w: the catalog's URL takes keep=exact, keep=filter or keep=counts, and nothing else", core.ErrInvalid)
 	}
-	return mode, nil
+	return path, mode, err
 }
 
 // setCatalogAside renames the file of a damaged catalog. In a store with access
