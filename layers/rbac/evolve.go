@@ -28,7 +28,7 @@ func (s *store) Evolve(ctx context.Context, req core.EvolveRequest) (core.Info, 
 	if err := c.ended(-1, err); err != nil {
 		return core.Info{}, err
 	}
-	return s.shown(&a, info), nil
+	return c.shown(&a, info), nil
 }
 
 // changed names the columns that a change is about.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"maps"
 	"slices"
 	"sync/atomic"
 
@@ -54,7 +55,7 @@ func (s *store) Stat(ctx context.Context, req core.StatRequest) (core.Info, erro
 	if err := c.ended(-1, err); err != nil {
 		return core.Info{}, err
 	}
-	return s.shown(&a, info), nil
+	return c.shown(&a, info), nil
 }
 
 // List is core.Store's. It shows the features that the caller may list and stat.
@@ -87,7 +88,7 @@ func (s *store) list(ctx context.Context, c *calling, req core.ListRequest, yiel
 			continue
 		}
 		end.rows++
-		if !yield(s.shown(&a, info), nil) {
+		if !yield(c.shown(&a, info), nil) {
 			return
 		}
 	}
@@ -105,6 +106,28 @@ func (s *store) Capabilities() core.Capabilities { return s.caps }
 func (s *store) Close() error {
 	s.closed.Store(true)
 	return nil
+}
+
+// shown takes out of a description, and out of what its commits were computed
+// from, what the caller may not see: a feature that they may neither stat nor
+// read is not there.
+func (c *calling) shown(a *access, info core.Info) core.Info {
+	info = c.s.shown(a, info)
+	known := map[core.FeatureKey]bool{}
+	secret := func(key core.FeatureKey, _ int64) bool {
+		if _, asked := known[key]; !asked {
+			a := c.access(key)
+			known[key] = a.may(actionOf(core.OpStat)) || a.may(actionOf(core.OpRead))
+		}
+		return !known[key]
+	}
+	log := slices.Clone(info.Log)
+	for i := range log {
+		log[i].Basis = log[i].Basis.Clone()
+		maps.DeleteFunc(log[i].Basis, secret)
+	}
+	info.Log = log
+	return info
 }
 
 // shown takes out of a description what the caller may not see. Counts are of
