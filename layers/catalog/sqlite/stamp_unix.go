@@ -60,11 +60,11 @@ func (d *db) watch(path string) (func(context.Context) (sqlcat.Stamp, error), fu
 		}
 		return s, nil
 	}
+	release := func() { releaseIndex(id) }
 	if first, _ := stamp(context.Background()); binary.NativeEndian.Uint32(first[:]) != indexFormat {
-		releaseIndex(id)
-		return d.asked, func() {}
+		return d.asked, release // not used, and yet not to be closed before the connections are
 	}
-	return stamp, func() { releaseIndex(id) }
+	return stamp, release
 }
 
 func shareIndex(path string) (*index, fileID) {
