@@ -34,22 +34,39 @@ func fatal(err error) bool {
 	return c == codeReadOnly || c == codeCorrupt || c == codeNoDB
 }
 
+// damage is an error of a file that is damaged; it says what helps.
+type damage struct{ err error }
+
+func (d *damage) Error() string {
+	return d.err.Error() + "; metaxy catalog rebuild --set-aside makes a new one from the store"
+}
+
+func (d *damage) Unwrap() error { return d.err }
+
 // classify makes SQLite's errors core's. Their texts name tables and columns,
 // never a value.
 func classify(err error) error {
-	if err == nil {
-		return nil
-	}
-	for _, s := range core.Sentinels() {
-		if errors.Is(err, s) {
-			return err
-		}
-	}
-	switch code(err) {
-	case codeCorrupt, codeNoDB:
-		return fmt.Errorf("%w: the file is damaged (%w): set it aside and rebuild the catalog from the store", core.ErrIntegrity, err)
-	case codeReadOnly:
+	var told *damage
+	switch c := code(err); {
+	case err == nil, errors.As(err, &told):
+		return err
+	case errors.Is(err, core.ErrIntegrity):
+		return &damage{err}
+	case known(err):
+		return err
+	case c == codeCorrupt, c == codeNoDB:
+		return &damage{fmt.Errorf("%w: the file is damaged (%w)", core.ErrIntegrity, err)}
+	case c == codeReadOnly:
 		return fmt.Errorf("%w: %w", core.ErrReadOnly, err)
 	}
 	return fmt.Errorf("%w: %w", core.ErrUnavailable, err)
+}
+
+func known(err error) bool {
+	for _, s := range core.Sentinels() {
+		if errors.Is(err, s) {
+			return true
+		}
+	}
+	return false
 }
