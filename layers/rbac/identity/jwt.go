@@ -22,9 +22,11 @@ type KeySet interface {
 	VerifySignature(ctx context.Context, token string) (payload []byte, err error)
 }
 
-// JWT authenticates signed tokens of one issuer: signature, method, issuer,
-// audience, expiry and not-before are checked, in that order.
+// JWT authenticates signed tokens of one issuer: method, signature, issuer,
+// audience, expiry and not-before are checked, in that order. A token that says
+// that it is of another issuer is ErrOtherKind, so that a Chain may hold several.
 type JWT struct {
+	issuer    string
 	keys      KeySet
 	o         jwtOptions
 	validator *jwt.Validator
@@ -113,7 +115,7 @@ func NewJWT(issuer, audience string, keys KeySet, opts ...JWTOption) (*JWT, erro
 		}
 	}
 	v := jwt.NewValidator(jwt.WithIssuer(issuer), jwt.WithAudience(audience), jwt.WithExpirationRequired(), jwt.WithLeeway(o.leeway), jwt.WithTimeFunc(o.now), jwt.WithIssuedAt())
-	return &JWT{keys: keys, o: o, validator: v}, nil
+	return &JWT{issuer: issuer, keys: keys, o: o, validator: v}, nil
 }
 
 // claims are those that are looked at, each under its own type.
@@ -154,9 +156,14 @@ func (j *JWT) Authenticate(ctx context.Context, c Credentials) (Identity, error)
 	}
 	// The method is looked at before the keys are, so that a token cannot
 	// choose how its signature is understood.
-	t, _, err := jwt.NewParser(jwt.WithStrictDecoding()).ParseUnverified(c.Bearer, jwt.MapClaims{})
+	said := jwt.MapClaims{}
+	t, _, err := jwt.NewParser(jwt.WithStrictDecoding()).ParseUnverified(c.Bearer, said)
 	if err != nil {
 		return Identity{}, refused("the token is malformed")
+	}
+	// Nothing vouches for this yet: it only says whom to ask.
+	if issuer, ok := said["iss"].(string); ok && issuer != j.issuer {
+		return Identity{}, fmt.Errorf("%w: the token is of another issuer", ErrOtherKind)
 	}
 	if !slices.Contains(j.o.methods, t.Method.Alg()) {
 		return Identity{}, refused("the token is signed by a method that is not accepted")

@@ -147,7 +147,6 @@ func TestOIDC(t *testing.T) {
 	none := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none","kid":"k1"}`))
 	public := i.keys["k1"].N.Bytes()
 	for what, token := range map[string]string{
-		"another issuer":            set("iss", "https://other.example"),
 		"no issuer":                 without("iss"),
 		"another audience":          set("aud", "other"),
 		"no audience":               without("aud"),
@@ -184,6 +183,9 @@ func TestOIDC(t *testing.T) {
 		if _, err := auth(token); err != nil {
 			t.Errorf("%s: %v", what, err)
 		}
+	}
+	if _, err := auth(set("iss", "https://other.example")); !errors.Is(err, identity.ErrOtherKind) || !errors.Is(err, core.ErrUnauthenticated) {
+		t.Errorf("a token of another issuer: %v", err)
 	}
 	if _, err := auth("mxt_a.b"); !errors.Is(err, identity.ErrOtherKind) {
 		t.Errorf("an API token: %v", err)
@@ -225,6 +227,36 @@ func TestKeyRotation(t *testing.T) {
 	}
 	if _, err := auth("k1"); err != nil {
 		t.Errorf("a known key while the issuer is down: %v", err)
+	}
+}
+
+// TestTwoIssuers: a chain asks the issuer that a token names, and no other.
+func TestTwoIssuers(t *testing.T) {
+	first, second := newIssuer(t, "k1"), newIssuer(t, "k1")
+	chain := identity.Chain(open(t, first), open(t, second, identity.ForServices()))
+	auth := func(token string) (identity.Identity, error) {
+		return chain.Authenticate(t.Context(), identity.Credentials{Bearer: token})
+	}
+	sign := func(by *issuer, c jwt.MapClaims) string {
+		return signed(t, jwt.SigningMethodRS256, by.keys["k1"], "k1", c)
+	}
+	if id, err := auth(sign(first, first.claims(nil))); err != nil || id.Name != "user:ann" {
+		t.Errorf("of the first: %+v, %v", id, err)
+	}
+	if id, err := auth(sign(second, second.claims(nil))); err != nil || id.Name != "service:ann" {
+		t.Errorf("of the second: %+v, %v", id, err)
+	}
+	for what, token := range map[string]string{
+		"of the first, signed by the second": sign(second, first.claims(nil)),
+		"of the second, signed by the first": sign(first, second.claims(nil)),
+		"of a third":                         sign(first, first.claims(func(c jwt.MapClaims) { c["iss"] = "https://other.example" })),
+		"of nobody":                          sign(first, first.claims(func(c jwt.MapClaims) { delete(c, "iss") })),
+		"of two":                             sign(first, first.claims(func(c jwt.MapClaims) { c["iss"] = []string{first.URL, second.URL} })),
+		"expired, of the second":             sign(second, second.claims(func(c jwt.MapClaims) { c["exp"] = noon.Add(-time.Hour).Unix() })),
+	} {
+		if id, err := auth(token); !errors.Is(err, core.ErrUnauthenticated) || id.Name != "" {
+			t.Errorf("%s: %+v, %v", what, id, err)
+		}
 	}
 }
 
