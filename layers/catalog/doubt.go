@@ -62,6 +62,7 @@ func (s *store) left(key core.FeatureKey, why reason, o open) {
 	if d == nil {
 		d = &doubt{}
 		s.behind[key] = d
+		s.anyBehind.Store(true)
 	}
 	s.marks++
 	if soon := now.Add(s.keeper.options.retry); d.next.IsZero() || soon.Before(d.next) {
@@ -152,6 +153,7 @@ func (s *store) end(key core.FeatureKey, change func(*doubt)) {
 	change(d)
 	if d.why == undecided && len(d.open) == 0 {
 		delete(s.behind, key)
+		s.anyBehind.Store(len(s.behind) > 0)
 	}
 }
 

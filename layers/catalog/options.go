@@ -16,6 +16,7 @@ type Option func(*options)
 // Defaults of the options.
 const (
 	DefaultCatchUpRows  = 1 << 20
+	DefaultCatchUpWait  = 2 * time.Second
 	DefaultSpillBytes   = 64 << 20
 	DefaultTimeout      = 30 * time.Second
 	DefaultRetryAfter   = time.Second
@@ -38,6 +39,7 @@ type options struct {
 	require   bool
 	identity  func(context.Context) string
 	catchUp   int64
+	wait      time.Duration
 	spill     int64
 	spillDir  string
 	timeout   time.Duration
@@ -48,7 +50,7 @@ type options struct {
 
 func defaults() options {
 	return options{
-		catchUp: DefaultCatchUpRows, spill: DefaultSpillBytes, timeout: DefaultTimeout, retry: DefaultRetryAfter, now: time.Now,
+		catchUp: DefaultCatchUpRows, wait: DefaultCatchUpWait, spill: DefaultSpillBytes, timeout: DefaultTimeout, retry: DefaultRetryAfter, now: time.Now,
 	}
 }
 
@@ -94,6 +96,12 @@ func Identity(of func(ctx context.Context) string) Option {
 // features are looked up in the store.
 func CatchUp(rows int64) Option { return func(o *options) { o.catchUp = max(rows, 0) } }
 
+// CatchUpWait is how long the first calls wait for the comparison at the first
+// use before they ask the store: DefaultCatchUpWait when not set, and never more
+// than half of the time that a caller's context leaves. The comparison goes on
+// beside them.
+func CatchUpWait(d time.Duration) Option { return func(o *options) { o.wait = d } }
+
 // NoCatchUp leaves the comparison at the first use out. With SoleWriter and
 // EveryWriterRegisters the catalog is then believed to be whole.
 func NoCatchUp() Option { return func(o *options) { o.catchUp = -1 } }
@@ -113,8 +121,8 @@ func Timeout(d time.Duration) Option { return func(o *options) { o.timeout = d }
 func RetryAfter(d time.Duration) Option { return func(o *options) { o.retry = d } }
 
 // OnProblem is told what went wrong beside an operation that succeeded, such as
-// a registration that has to be made later. It must be quick. The error holds
-// no values of rows.
+// a registration that has to be made later. It must be quick, and safe to call
+// by several goroutines. The error holds no values of rows.
 func OnProblem(f func(feature core.FeatureKey, err error)) Option {
 	return func(o *options) { o.onProblem = f }
 }
@@ -138,6 +146,9 @@ func (o options) check() error {
 	}
 	if o.timeout <= 0 || o.retry < 0 {
 		bad("timeout %s, retry after %s: want positive durations", o.timeout, o.retry)
+	}
+	if o.wait < 0 {
+		bad("a wait of %s for the first comparison", o.wait)
 	}
 	if o.now == nil {
 		bad("the clock is nil")

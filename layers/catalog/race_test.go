@@ -16,6 +16,7 @@ import (
 type beside struct {
 	catalog.Catalog
 	down                       bool // registrations fail
+	tries                      int  // that failed
 	drop, register, registered func()
 	entry                      func()
 }
@@ -34,6 +35,7 @@ func (b *beside) Drop(ctx context.Context, key core.FeatureKey) error {
 
 func (b *beside) RegisterMaterialization(ctx context.Context, m catalog.Materialization, v catalog.Versions) error {
 	if b.down {
+		b.tries++
 		return errDown
 	}
 	once(&b.register)

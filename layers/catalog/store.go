@@ -13,12 +13,12 @@ import (
 
 // store registers what next accepts, and answers what the catalog knows.
 type store struct {
-	next     core.Store
-	keeper   *Keeper
-	caps     core.Capabilities
-	closed   atomic.Bool
-	caught   atomic.Bool // the two were compared as a whole
-	catching sync.Mutex  // held by who does so
+	next      core.Store
+	keeper    *Keeper
+	caps      core.Capabilities
+	closed    atomic.Bool
+	caught    atomic.Bool // the two were compared as a whole
+	anyBehind atomic.Bool // there are doubts
 
 	mu       sync.Mutex
 	writing  map[core.FeatureKey]int       // writes and migrations that are between the store and the catalog
@@ -31,6 +31,11 @@ type store struct {
 	failures int
 	catchAt  time.Time // when the next attempt is due to compare the whole
 	drainAt  time.Time // when the next attempt is due to repair what is behind
+
+	running    chan struct{} // closed when what runs beside the callers has returned
+	cancel     context.CancelFunc
+	catchingUp bool // that is the comparison at the first use
+	catchBegan time.Time
 }
 
 var _ core.Store = (*store)(nil)
@@ -42,7 +47,7 @@ func (s *store) enter(ctx context.Context, op core.Op, key core.FeatureKey) erro
 		err = core.ErrClosed
 	}
 	if err == nil {
-		s.catchUp(ctx)
+		s.tend(ctx, op)
 	}
 	return core.WrapError(op, key, name, err)
 }
@@ -173,9 +178,18 @@ func (s *store) listRest(ctx context.Context, req core.ListRequest, last core.Fe
 // Capabilities are those of the store below.
 func (s *store) Capabilities() core.Capabilities { return s.caps }
 
-// Close leaves the store below and the catalog open. What is not registered yet
-// is found at the next first use: see Keeper.Flush.
+// Close leaves the store below and the catalog open, and ends what runs beside.
+// What is not registered yet is found at the next first use: see Keeper.Flush.
 func (s *store) Close() error {
+	s.mu.Lock()
 	s.closed.Store(true)
+	running := s.running
+	if running != nil {
+		s.cancel()
+	}
+	s.mu.Unlock()
+	if running != nil {
+		<-running
+	}
 	return nil
 }

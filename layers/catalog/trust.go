@@ -31,12 +31,19 @@ func (s *store) trusts(key core.FeatureKey) bool {
 		if !ok || at.Before(s.compared) {
 			at = s.compared
 		}
-		return !at.IsZero() && s.keeper.options.now().Sub(at) < s.keeper.options.age
+		return s.young(at)
 	case soleWriter, everyWriter:
 		return s.caught.Load()
 	case askStore:
 	}
 	return false
+}
+
+// young reports whether a moment is less than the age ago. One that has not come
+// yet, because the clock was put back, is not.
+func (s *store) young(at Time) bool {
+	d := s.keeper.options.now().Sub(at)
+	return !at.IsZero() && d >= 0 && d < s.keeper.options.age
 }
 
 // trustsAll is the same for all features at once.
@@ -50,7 +57,7 @@ func (s *store) trustsAll() bool {
 		return false // one of them may be new, and so in no listing of the catalog
 	}
 	if s.keeper.options.trust == maxAge {
-		return !s.compared.IsZero() && s.keeper.options.now().Sub(s.compared) < s.keeper.options.age
+		return s.young(s.compared)
 	}
 	return s.caught.Load()
 }
