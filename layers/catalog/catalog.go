@@ -31,9 +31,10 @@ type Catalog interface {
 
 	// RegisterMaterialization records one accepted commit in one transaction
 	// and ends its intent, if there was one. A commit is known by its feature
-	// and sequence number: registering it again changes nothing, and another
-	// commit under the same number is ErrConflict, because the catalog then
-	// belongs to another store. Commits may come in any order.
+	// and sequence number: registering it again changes nothing but an Identity
+	// that was not known, and another commit under the same number is
+	// ErrConflict, because the catalog then belongs to another store. Commits
+	// may come in any order.
 	RegisterMaterialization(ctx context.Context, m Materialization, versions Versions) error
 
 	// Describe replaces what the catalog knows of a feature beside its commits,

@@ -157,7 +157,7 @@ func (s *store) recount(ctx context.Context, key core.FeatureKey, pace *pacer) (
 		if err != nil {
 			return Finding{}, rows, err
 		}
-		missing, err := s.missing(ctx, info)
+		missing, err := s.missing(ctx, info, nil)
 		if errors.Is(err, core.ErrConflict) {
 			return Finding{Key: key, Kind: Different, Text: "its commits are not those of the store"}, rows, nil
 		}

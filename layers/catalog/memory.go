@@ -139,6 +139,9 @@ func (c *memoryCatalog) RegisterMaterialization(ctx context.Context, m Materiali
 			if err := s.add(ctx, c.mode, at, m, versions); err != nil {
 				return err
 			}
+		case s.commits[at].Identity == "" && m.Identity != "":
+			s.commits = slices.Clone(s.commits) // older states keep theirs
+			s.commits[at].Identity = m.Identity
 		}
 		s.describe(m.Info)
 		if m.IntentID != "" {

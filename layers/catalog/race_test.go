@@ -222,3 +222,35 @@ func (s slowRead) Read(ctx context.Context, req core.ReadRequest) (core.Rows, er
 	once(s.during)
 	return rows, err
 }
+
+// Who wrote a commit is told by its writer also when another program was faster
+// to register it.
+func TestRegisteredByAnother(t *testing.T) {
+	for name, down := range map[string]bool{"at once": false, "later": true} {
+		inner, cat := newStore(t), catalog.NewMemory()
+		b := &beside{Catalog: cat}
+		k := catalog.New(b, by("ada"), catalog.EveryWriterRegisters())
+		s := wrap(t, k, inner)
+		write(t, s, "video/b", samplesOf(1, 0)...) // the first comparison is over
+		other := func() {
+			if _, err := wrap(t, catalog.New(cat), inner).Stat(t.Context(), core.StatRequest{Key: "video/a"}); err != nil {
+				t.Error(err)
+			}
+		}
+		if b.down = down; !down {
+			b.register = other
+		}
+		write(t, s, "video/a", samplesOf(2, 0)...)
+		if down {
+			other()
+		}
+		b.down = false
+		if err := k.Flush(t.Context()); err != nil {
+			t.Error(err)
+		}
+		agree(t, inner, cat)
+		if got := writers(t, cat, "video/a"); got != "1 ada" {
+			t.Errorf("%s: written by %s", name, got)
+		}
+	}
+}

@@ -47,7 +47,7 @@ func (s *store) repair(ctx context.Context, key core.FeatureKey, how repairing) 
 		return repaired{}, fmt.Errorf("%w: the catalog holds feature %s and the store does not: reconcile the catalog", core.ErrConflict, key)
 	}
 	how.identities = names(e.Pending, info.Log, how.identities)
-	missing, err := s.missing(ctx, info)
+	missing, err := s.missing(ctx, info, how.identities)
 	if errors.Is(err, core.ErrConflict) && how.replace {
 		return s.rebuild(ctx, key, how)
 	}
@@ -57,9 +57,10 @@ func (s *store) repair(ctx context.Context, key core.FeatureKey, how repairing) 
 	return s.registerAll(ctx, info, missing, how)
 }
 
-// missing lists the commits that are not registered. One that is registered as
-// another, or that the store does not hold, is ErrConflict.
-func (s *store) missing(ctx context.Context, info core.Info) ([]core.Commit, error) {
+// missing lists the commits that are not registered, or not under the name that
+// is known here. One that is registered as another, or that the store does not
+// hold, is ErrConflict.
+func (s *store) missing(ctx context.Context, info core.Info, who map[int64]string) ([]core.Commit, error) {
 	left := bySeq(info.Log)
 	for m, err := range s.keeper.cat.History(ctx, info.Key) {
 		if err != nil {
@@ -83,7 +84,9 @@ func (s *store) missing(ctx context.Context, info core.Info) ([]core.Commit, err
 		if !Same(c, m.Commit) {
 			return nil, fmt.Errorf("%w: commit %d of %s is registered as another one", core.ErrConflict, m.Commit.Seq, info.Key)
 		}
-		delete(left, m.Commit.Seq)
+		if m.Identity != "" || who[m.Commit.Seq] == "" {
+			delete(left, m.Commit.Seq)
+		}
 	}
 	out := make([]core.Commit, 0, len(left))
 	for _, seq := range slices.Sorted(maps.Keys(left)) {

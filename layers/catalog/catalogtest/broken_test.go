@@ -113,6 +113,16 @@ func brokenCatalogs() map[string]func(catalog.Catalog) catalog.Catalog {
 			}}
 		},
 		"R2 counts a repeat": again,
+		"R2 never learns who": func(c catalog.Catalog) catalog.Catalog {
+			return broken{Catalog: c, register: func(ctx context.Context, m catalog.Materialization, v catalog.Versions) error {
+				for there, err := range c.History(ctx, m.Key) {
+					if err == nil && there.Commit.Seq == m.Commit.Seq && there.Identity == "" {
+						m.Identity = ""
+					}
+				}
+				return c.RegisterMaterialization(ctx, m, v)
+			}}
+		},
 		"R3 ignores conflicts": func(c catalog.Catalog) catalog.Catalog {
 			return broken{Catalog: c, register: func(ctx context.Context, m catalog.Materialization, v catalog.Versions) error {
 				_ = c.RegisterMaterialization(ctx, m, v)

@@ -70,6 +70,20 @@ func r2(e *env) {
 	c.Time = c.Time.Add(300) // below what catalogs keep
 	e.register(feature, c, counts{"aa": 3})
 	e.same("after the same with nanoseconds", e.state(feature), before)
+
+	// Who made it may be told later, once.
+	m := catalog.Materialization{Key: feature, Commit: commit(2, 3), Info: info(feature, 2)}
+	v := versions(map[string]counts{"frames": {"bb": 3}})
+	e.must("register by nobody", e.c.RegisterMaterialization(e.ctx, m, v))
+	for _, step := range []struct{ identity, want string }{{"", ""}, {"bob", "bob"}, {"", "bob"}, {"eve", "bob"}} {
+		m.Identity = step.identity
+		e.must("register again", e.c.RegisterMaterialization(e.ctx, m, v))
+		m.Identity, m.Info = step.want, core.Info{}
+		e.same("history", mats(e.history(feature)[1:]), mats([]catalog.Materialization{m}))
+	}
+	if got := e.entry(feature); got.Commits != 2 || got.Rows != 6 || len(e.counted(feature, "frames")) > 2 {
+		e.Errorf("after being told who: %s", describe(got))
+	}
 }
 
 func r3(e *env) {

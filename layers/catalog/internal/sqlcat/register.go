@@ -87,12 +87,15 @@ func (c *Catalog) RegisterMaterialization(ctx context.Context, m catalog.Materia
 		if found && !catalog.Same(there.Commit, m.Commit) {
 			return false, fmt.Errorf("%w: commit %d is registered as another one: the catalog belongs to another store", core.ErrConflict, m.Commit.Seq)
 		}
-		changed := false
-		if !found {
-			changed = true
-			if full, err = c.add(ctx, tx, f, m, versions); err != nil {
-				return false, err
-			}
+		changed := !found || there.Identity == "" && m.Identity != ""
+		switch {
+		case !found:
+			full, err = c.add(ctx, tx, f, m, versions)
+		case changed: // somebody repaired it who did not know who made it
+			_, err = tx.Exec(ctx, `UPDATE materialization SET identity = $3 WHERE feature = $1 AND seq = $2`, f.id, m.Commit.Seq, []byte(m.Identity))
+		}
+		if err != nil {
+			return false, err
 		}
 		described, err := c.describe(ctx, tx, f, m.Info)
 		if err != nil {
