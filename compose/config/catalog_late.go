@@ -57,6 +57,9 @@ func (l *lateCatalog) start(ctx context.Context, required bool, log *zap.Logger)
 	if required {
 		wait = openLimit
 	}
+	if end, ok := ctx.Deadline(); ok {
+		wait = min(wait, time.Until(end)/2) // the rest of the store is to be opened too
+	}
 	_, err := l.get(ctx, wait)
 	switch {
 	case err == nil:

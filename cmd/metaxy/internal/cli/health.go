@@ -52,13 +52,17 @@ func (h *health) store(ctx context.Context) (*compose.Stack, error) {
 	return h.stack, err
 }
 
-// first opens the store when the server begins.
+// first opens the store when the server begins. What ends the server is not
+// noted as well.
 func (h *health) first(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, h.timeout)
+	within, cancel := context.WithTimeout(ctx, h.timeout)
 	defer cancel()
-	_, err := h.store(ctx)
+	_, err := h.store(within)
+	if errors.Is(err, core.ErrInvalid) || ctx.Err() != nil {
+		return err
+	}
 	h.tell(err)
-	return err
+	return nil
 }
 
 func (h *health) close() error {

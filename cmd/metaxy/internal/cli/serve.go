@@ -65,6 +65,13 @@ func (a *app) serve(ctx context.Context, address string, timeout time.Duration) 
 	if err != nil && !errors.Is(err, core.ErrUnsupported) {
 		return err
 	}
+	// An address that cannot be had is said before the store is opened.
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", address)
+	if err != nil {
+		return fmt.Errorf("%w: --metrics: %w", core.ErrUnavailable, err)
+	}
+	defer l.Close()
 	reg := metrics.NewRegistry()
 	h := &health{name: name, local: a.local, timeout: timeout, note: a.note, open: func(ctx context.Context) (*compose.Stack, error) {
 		s, err := cfg.Open(ctx, registry().With(config.Metrics(reg)), name)
@@ -78,15 +85,14 @@ func (a *app) serve(ctx context.Context, address string, timeout time.Duration) 
 	}
 	// What is wrong with the configuration is said now; what is only down may
 	// come back.
-	if err := h.first(ctx); errors.Is(err, core.ErrInvalid) || ctx.Err() != nil {
+	if err := h.first(ctx); err != nil {
 		return errors.Join(err, h.close())
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", metrics.Handler(reg))
 	mux.Handle("GET /healthz", h)
-	return errors.Join(listen(ctx, address, mux, func(at net.Addr) {
-		a.say("store %s: http://%s/metrics and /healthz", name, at)
-	}), h.close())
+	a.say("store %s: http://%s/metrics and /healthz", name, l.Addr())
+	return errors.Join(serveOn(ctx, l, mux), h.close())
 }
 
 // counted puts metrics around a stack that has none, so that there is something
@@ -104,17 +110,11 @@ func counted(s *compose.Stack, name string, layer func() core.Layer) (*compose.S
 	return outer, nil
 }
 
-// listen serves until ctx ends, then lets requests finish for a while.
-func listen(ctx context.Context, address string, handler http.Handler, ready func(net.Addr)) error {
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", address)
-	if err != nil {
-		return fmt.Errorf("%w: --metrics: %w", core.ErrUnavailable, err)
-	}
+// serveOn serves until ctx ends, then lets requests finish for a while.
+func serveOn(ctx context.Context, l net.Listener, handler http.Handler) error {
 	srv := &http.Server{Handler: handler, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout}
 	ended := make(chan error, 1)
 	go func() { ended <- srv.Serve(l) }()
-	ready(l.Addr())
 	select {
 	case err := <-ended:
 		return err
@@ -122,7 +122,7 @@ func listen(ctx context.Context, address string, handler http.Handler, ready fun
 	}
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
-	err = srv.Shutdown(last)
+	err := srv.Shutdown(last)
 	if err != nil {
 		err = errors.Join(err, srv.Close())
 	}

@@ -140,13 +140,38 @@ func TestServeWithoutMetrics(t *testing.T) {
 
 // What is wrong with the configuration ends serve at once.
 func TestServeRefuses(t *testing.T) {
+	mistaken := filepath.Join(t.TempDir(), "metaxy.toml")
+	if err := os.WriteFile(mistaken, []byte("[stores.a]\nbackend = \"memory://\"\n[stores.a.catalog]\nurl = \"memory://?keep=all\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, args := range [][]string{
 		{"serve", "-s", "duckbd://x"}, {"serve", "-s", "memory://", "--timeout", "0s"}, {"serve", "-s", "memory://", "--metrics", "nowhere"},
+		{"serve", "-c", mistaken, "--metrics", "127.0.0.1:0"},
 	} {
 		var out, errs strings.Builder
 		if code := run(t.Context(), args, nil, &out, &errs); code != exitError || errs.Len() == 0 {
 			t.Errorf("%v: code %d: %s", args, code, errs.String())
 		}
+		if lines := strings.Split(strings.TrimSpace(errs.String()), "\n"); len(lines) > 1 {
+			t.Errorf("%v: an error is told twice: %s", args, errs.String())
+		}
+	}
+}
+
+// An address that cannot be had is told before the store is opened, which may
+// take long or make a file.
+func TestServeListensFirst(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "metaxy.toml")
+	if err := os.WriteFile(path, []byte("[stores.a]\nbackend = \"memory://\"\n[stores.a.catalog]\nurl = \"sqlite://catalog.db\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out, errs strings.Builder
+	if code := run(t.Context(), []string{"serve", "-c", path, "--metrics", "nowhere"}, nil, &out, &errs); code != exitError || !strings.Contains(errs.String(), "--metrics: ") {
+		t.Errorf("code %d: %s", code, errs.String())
+	}
+	if _, err := os.Stat(filepath.Join(dir, "catalog.db")); err == nil {
+		t.Error("the store was opened")
 	}
 }
 
