@@ -34,6 +34,8 @@ type app struct {
 	bare   bool // cfg is a store's URL
 	opened *config.Opened
 	graph  *core.Graph
+
+	unfilled bool // the catalog is empty, and its store is not
 }
 
 var (

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"iter"
 	"strings"
@@ -25,14 +24,15 @@ func (a *app) catalogCommand() *cobra.Command {
 materialised, when and by whom, without touching the data. Compare it with the
 store, whose commit log is the truth, and repair it.
 
-Exit code 2 says that the catalog differs from the store.`,
+Exit code 2 says that the catalog differs from the store, and of has that the
+answer is no.`,
 			Example: `  metaxy catalog ls video/
   metaxy catalog history video/crop
   metaxy catalog find "container = 'frames' AND sample_count > 1000"
   metaxy catalog verify
   metaxy catalog reconcile`,
 		},
-		a.catalogLsCommand(), a.catalogShowCommand(), a.catalogVersionsCommand(), a.catalogHistoryCommand(), a.catalogFindCommand(),
+		a.catalogLsCommand(), a.catalogShowCommand(), a.catalogHasCommand(), a.catalogVersionsCommand(), a.catalogHistoryCommand(), a.catalogFindCommand(),
 		a.catalogJobCommand("verify"), a.catalogJobCommand("reconcile"), a.catalogJobCommand("rebuild"),
 	)
 }
@@ -62,6 +62,7 @@ func (a *app) catalog(cmd *cobra.Command) (catalog.Catalog, error) {
 	if err := a.opened.OpenCatalog(cmd.Context()); err != nil {
 		return nil, err
 	}
+	a.unfilled = a.fill(cmd.Context(), k.Catalog())
 	if a.opened.Access == nil {
 		return k.Catalog(), nil
 	}
@@ -99,32 +100,44 @@ func (v visible) Features(ctx context.Context, q catalog.Query) iter.Seq2[catalo
 	}
 }
 
-// feature gives the catalog and the key of an argument, if that may be seen and
-// is there.
-func (a *app) catalogued(cmd *cobra.Command, arg string) (catalog.Catalog, catalog.Entry, error) {
+// seen gives the catalog and the key of an argument, if it may be seen.
+func (a *app) seen(cmd *cobra.Command, arg string) (core.FeatureKey, catalog.Catalog, error) {
 	key, err := core.ParseKey(arg)
 	if err != nil {
-		return nil, catalog.Entry{}, err
+		return "", nil, err
 	}
 	c, err := a.catalog(cmd)
 	if err != nil {
-		return nil, catalog.Entry{}, err
+		return "", nil, err
 	}
 	if v, ok := c.(visible); ok && !v.sees(key) {
-		return nil, catalog.Entry{}, fmt.Errorf("%w: the catalog's entry of %s", core.ErrDenied, key)
+		return "", nil, fmt.Errorf("%w: the catalog's entry of %s", core.ErrDenied, key)
+	}
+	return key, c, nil
+}
+
+// catalogued gives the catalog and the entry of an argument, if that may be seen
+// and is there.
+func (a *app) catalogued(cmd *cobra.Command, arg string) (catalog.Catalog, catalog.Entry, error) {
+	key, c, err := a.seen(cmd, arg)
+	if err != nil {
+		return nil, catalog.Entry{}, err
 	}
 	e, err := c.Entry(cmd.Context(), key)
-	if err == nil && !e.Known() {
-		var there []string
-		for f, ferr := range c.Features(cmd.Context(), catalog.Query{}) {
-			if ferr != nil {
-				break // the error at hand says more
-			}
-			there = append(there, string(f.Key))
-		}
-		err = fmt.Errorf("%w: the catalog knows no feature %s%s", core.ErrFeatureNotFound, key, didYouMean(string(key), there))
+	if err != nil || e.Known() {
+		return c, e, err
 	}
-	return c, e, err
+	if a.unfilled {
+		return nil, e, errUnfilled
+	}
+	var there []string
+	for f, err := range c.Features(cmd.Context(), catalog.Query{}) {
+		if err != nil {
+			break // the error at hand says more
+		}
+		there = append(there, string(f.Key))
+	}
+	return nil, e, fmt.Errorf("%w: the catalog knows no feature %s%s", core.ErrFeatureNotFound, key, didYouMean(string(key), there))
 }
 
 func (a *app) catalogLsCommand() *cobra.Command {
@@ -145,6 +158,9 @@ func (a *app) catalogLsCommand() *cobra.Command {
 			if q.Since, err = parsePast(since, time.Now()); err != nil {
 				return usagef("--since: %w", err)
 			}
+			if limit < 0 {
+				return usagef("--limit %d: want 0 or more", limit)
+			}
 			if q.Until, err = parsePast(until, time.Now()); err != nil {
 				return usagef("--until: %w", err)
 			}
@@ -159,7 +175,13 @@ func (a *app) catalogLsCommand() *cobra.Command {
 				}
 				l.add(string(e.Key), e.Commits, e.Rows, containerCounts(e), instant(e.Last), noteOf(e))
 			}
-			return a.print(o, l.rows())
+			if err := a.print(o, l.rows()); err != nil {
+				return err
+			}
+			if a.unfilled {
+				a.note("%v", errUnfilled)
+			}
+			return nil
 		},
 	}
 	o.flags(cmd)
@@ -195,81 +217,4 @@ func noteOf(e catalog.Entry) string {
 		return "commits are missing"
 	}
 	return ""
-}
-
-// catalogView is what catalog show tells; it is its JSON as well.
-type catalogView struct {
-	Feature    core.FeatureKey  `json:"feature"`
-	Commits    int64            `json:"commits"`
-	Generation int64            `json:"generation"`
-	Rows       int64            `json:"rows"`
-	Samples    *int64           `json:"samples,omitempty"`
-	Last       string           `json:"materialized,omitempty"`
-	Keeps      string           `json:"keeps"`
-	Note       string           `json:"note,omitempty"`
-	Containers []containerTally `json:"containers"`
-}
-
-type containerTally struct {
-	Name     string `json:"name"`
-	Rows     int64  `json:"rows"`
-	Versions *int64 `json:"versions,omitempty"`
-}
-
-func viewOf(e catalog.Entry) catalogView {
-	v := catalogView{
-		Feature: e.Key, Commits: e.Commits, Generation: e.Generation, Rows: e.Rows, Last: instant(e.Last), Note: noteOf(e),
-		Keeps: map[catalog.Mode]string{catalog.Exact: "exact versions", catalog.Filter: "a filter of versions", catalog.Counts: "counts"}[e.Mode],
-	}
-	if e.Info.Generation == e.Generation && e.Info.Rows >= 0 {
-		v.Samples = &e.Info.Rows
-	}
-	for _, c := range e.Containers {
-		t := containerTally{Name: c.Container, Rows: c.Rows}
-		if c.Versions >= 0 {
-			t.Versions = &c.Versions
-		}
-		v.Containers = append(v.Containers, t)
-	}
-	return v
-}
-
-func (a *app) catalogShowCommand() *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use:     "show KEY",
-		Short:   "Show what the catalog knows of a feature",
-		Example: `  metaxy catalog show video/crop`,
-		Args:    exactly("KEY"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			_, e, err := a.catalogued(cmd, args[0])
-			if err != nil {
-				return err
-			}
-			v := viewOf(e)
-			if asJSON {
-				enc := json.NewEncoder(a.out)
-				enc.SetIndent("", "  ")
-				return enc.Encode(v)
-			}
-			fmt.Fprintf(a.out, "%s: %s, %s written", v.Feature, howMany(v.Commits, "commit"), howMany(v.Rows, "row"))
-			if v.Samples != nil {
-				fmt.Fprintf(a.out, ", %s now", howMany(*v.Samples, "sample"))
-			}
-			fmt.Fprintf(a.out, "; last %s; keeps %s\n", v.Last, v.Keeps)
-			if v.Note != "" {
-				fmt.Fprintf(a.out, "note: %s\n", v.Note)
-			}
-			for _, c := range v.Containers {
-				fmt.Fprintf(a.out, "  %s: %s", c.Name, howMany(c.Rows, "row"))
-				if c.Versions != nil {
-					fmt.Fprintf(a.out, " with %s", howMany(*c.Versions, "version"))
-				}
-				fmt.Fprintln(a.out)
-			}
-			return nil
-		},
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	return cmd
 }

@@ -51,7 +51,7 @@ may be interrupted anywhere and made again; exit code 0 says that they agree now
 			Long: `Register every feature anew from the store, and forget those that the store does
 not hold. The versions of all rows are read. With --set-aside a damaged file of a
 catalog in SQLite is renamed first, so that a new one takes its place; no other
-program may have it open.`,
+program may have it open. A file that is whole is not renamed.`,
 			Example: `  metaxy catalog rebuild
   metaxy catalog rebuild --set-aside`,
 		},
@@ -59,6 +59,9 @@ program may have it open.`,
 	cmd.Args = cobra.MaximumNArgs(1)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		j.job.Prefix, j.job.After = strings.Join(args, ""), core.FeatureKey(j.after)
+		if err := j.check(); err != nil {
+			return err
+		}
 		return a.runJob(cmd, j)
 	}
 	f := cmd.Flags()
@@ -70,7 +73,7 @@ program may have it open.`,
 		f.Float64Var(&j.job.Sample, "sample", sample, "share of the features, 0 to 1, whose commits and versions are compared one by one")
 		f.Uint64Var(&j.job.Seed, "seed", 0, "which features a sample takes (0: chosen anew)")
 	} else {
-		f.BoolVar(&j.setAside, "set-aside", false, "rename the file of a catalog in SQLite first")
+		f.BoolVar(&j.setAside, "set-aside", false, "rename the damaged file of a catalog in SQLite first")
 	}
 	f.StringVar(&j.after, "after", "", "go on behind this feature")
 	f.IntVar(&j.job.Limit, "limit", 0, "look at no more features than this (0: all)")
@@ -81,6 +84,23 @@ program may have it open.`,
 	}
 	f.BoolVar(&j.asJSON, "json", false, "print JSON")
 	return cmd
+}
+
+// check names the flag that is wrong.
+func (j *catalogJob) check() error {
+	switch {
+	case j.job.Limit < 0:
+		return usagef("--limit %d: want 0 or more", j.job.Limit)
+	case j.job.Sample < 0 || j.job.Sample > 1:
+		return usagef("--sample %v: want a share between 0 and 1", j.job.Sample)
+	case j.job.FeaturesPerSecond < 0:
+		return usagef("--features-per-second %v: want 0 or more", j.job.FeaturesPerSecond)
+	case j.job.RowsPerSecond < 0:
+		return usagef("--rows-per-second %v: want 0 or more", j.job.RowsPerSecond)
+	case j.setAside && (j.job.Prefix != "" || j.job.After != ""):
+		return usagef("--set-aside begins a new catalog: leave the prefix and --after out, or the rest is missing in it")
+	}
+	return nil
 }
 
 // runJob asks first of all, where a store asks who one is: a comparison names
@@ -124,7 +144,28 @@ func (a *app) compare(ctx context.Context, k *catalog.Keeper, j *catalogJob) (di
 		}
 		return false, err
 	}
+	if err := a.matched(ctx, k, j, report); err != nil {
+		return false, err
+	}
 	return j.verb == "verify" && !report.Drift.Clean(), a.printJob(j, report)
+}
+
+// matched refuses a job that looked at nothing because of a mistyped prefix or
+// cursor: "no drift" would be said of what does not exist. A cursor may well be
+// the last feature.
+func (a *app) matched(ctx context.Context, k *catalog.Keeper, j *catalogJob, r catalog.Report) error {
+	after, prefix := j.job.After, j.job.Prefix
+	if r.Checked > 0 || after == "" && prefix == "" {
+		return nil
+	}
+	if after == "" {
+		return fmt.Errorf("%w: no feature begins with %s", core.ErrFeatureNotFound, prefix)
+	}
+	there, err := k.HasFeature(ctx, after)
+	if err == nil && !(there && strings.HasPrefix(string(after), prefix)) {
+		err = fmt.Errorf("%w: --after %s: nothing comes behind it, and there is no such feature", core.ErrFeatureNotFound, after)
+	}
+	return err
 }
 
 func (a *app) printJob(j *catalogJob, r catalog.Report) error {

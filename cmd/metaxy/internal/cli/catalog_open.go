@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -67,19 +68,21 @@ func (a *app) setCatalogAside(cmd *cobra.Command) error {
 		return err
 	}
 	if !has.Access {
-		return a.renameCatalog(cfg)
+		return a.renameCatalog(cmd.Context(), cfg)
 	}
 	access, err := cfg.Access(cmd.Context(), registry(), a.storeName)
 	if err != nil {
 		return err
 	}
 	if err = a.identify(cmd, access.Authenticator); err == nil {
-		err = access.MaintainCatalog(cmd.Context(), "set aside", func() error { return a.renameCatalog(cfg) })
+		err = access.MaintainCatalog(cmd.Context(), "set aside", func() error { return a.renameCatalog(cmd.Context(), cfg) })
 	}
 	return and(err, access.Close())
 }
 
-func (a *app) renameCatalog(cfg *config.Config) error {
+// renameCatalog makes room for a new file where the old one is damaged, and only
+// there: a new catalog knows less, who wrote what for one.
+func (a *app) renameCatalog(ctx context.Context, cfg *config.Config) error {
 	url, err := cfg.CatalogURL(a.storeName, registry())
 	if err != nil {
 		return err
@@ -89,6 +92,12 @@ func (a *app) renameCatalog(cfg *config.Config) error {
 	}
 	path, _, err := sqliteCatalog(url)
 	if err != nil {
+		return err
+	}
+	switch err := sqlite.Check(ctx, path); {
+	case err == nil:
+		return usagef("--set-aside: the catalog's file is whole; metaxy catalog rebuild registers everything anew in it")
+	case !errors.Is(err, core.ErrIntegrity):
 		return err
 	}
 	to, err := sqlite.SetAside(path)
