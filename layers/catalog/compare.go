@@ -78,6 +78,8 @@ func (p pair) differs() Finding {
 		return is(Extra, "the store holds %d commits, the catalog knows commit %d", held, known)
 	case p.entry.Through < held:
 		return is(Stale, "%d of %d commits are registered", p.entry.Commits, held)
+	case outdated(p.entry.Info, p.info) && !Newer(p.entry.Info, p.info):
+		return is(Different, "described is schema version %d after commit %d, which the store has not seen", p.entry.Info.SchemaVersion, p.entry.Info.Generation)
 	case outdated(p.entry.Info, p.info):
 		return is(Stale, "schema version %d after commit %d, described is %d after %d", p.info.SchemaVersion, held, p.entry.Info.SchemaVersion, p.entry.Info.Generation)
 	}
@@ -147,120 +149,4 @@ func (s *store) busy(p pair) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.writing[p.key] > 0 || len(p.entry.Pending) > 0 || p.entry.Through+1 == p.info.Generation
-}
-
-// recount compares the commit log and the versions of all rows. A commit that
-// comes in between makes it start again.
-func (s *store) recount(ctx context.Context, key core.FeatureKey, pace *pacer) (f Finding, rows int64, err error) {
-	for range 3 {
-		info, err := s.next.Stat(ctx, core.StatRequest{Key: key, Commits: -1})
-		if err != nil {
-			return Finding{}, rows, err
-		}
-		missing, err := s.missing(ctx, info, nil)
-		if errors.Is(err, core.ErrConflict) {
-			return Finding{Key: key, Kind: Different, Text: "its commits are not those of the store"}, rows, nil
-		}
-		if err != nil {
-			return Finding{}, rows, err
-		}
-		if len(missing) > 0 {
-			return Finding{Key: key, Kind: Stale, Text: fmt.Sprintf("%d commits are not registered", len(missing))}, rows, nil
-		}
-		text, n, err := s.recountRows(ctx, info, pace)
-		rows += n
-		if err != nil {
-			return Finding{}, rows, err
-		}
-		f = Finding{Key: key, Kind: Different, Text: text}
-		if text == "" {
-			return Finding{}, rows, nil
-		}
-		e, err := s.keeper.cat.Entry(ctx, key)
-		if err != nil || e.Generation == info.Generation {
-			return f, rows, err
-		}
-	}
-	return f, rows, nil
-}
-
-// recountRows says what differs, or "".
-func (s *store) recountRows(ctx context.Context, info core.Info, pace *pacer) (string, int64, error) {
-	t := newTally(s.keeper.options.spill, s.keeper.options.spillDir)
-	defer t.close()
-	rows, err := s.tallyRows(ctx, t, info, 1, info.Generation, false, pace)
-	if err != nil {
-		return "", rows, err
-	}
-	want, err := t.versions(0)
-	if err != nil {
-		return "", rows, err
-	}
-	e, err := s.keeper.cat.Entry(ctx, info.Key)
-	if err != nil {
-		return "", rows, err
-	}
-	have := map[string]ContainerCount{}
-	for _, c := range e.Containers {
-		if c.Rows > 0 {
-			have[c.Container] = c
-		}
-	}
-	for _, v := range want.Containers {
-		c := have[v.Container]
-		delete(have, v.Container)
-		if c.Rows != v.Rows || c.Versions >= 0 && c.Versions != v.Distinct {
-			return fmt.Sprintf("container %s: %d rows of %d versions, registered are %d of %d", v.Container, v.Rows, v.Distinct, c.Rows, c.Versions), rows, nil
-		}
-		same, err := s.sameVersions(ctx, info.Key, v)
-		if err != nil {
-			return "", rows, err
-		}
-		if !same {
-			return fmt.Sprintf("container %s: other versions are registered", v.Container), rows, nil
-		}
-	}
-	for name := range have {
-		return fmt.Sprintf("container %s is registered and holds no row", name), rows, nil
-	}
-	return "", rows, nil
-}
-
-// sameVersions compares two sorted sequences. A catalog that keeps no exact
-// versions must at least not deny one that is there.
-func (s *store) sameVersions(ctx context.Context, key core.FeatureKey, want ContainerVersions) (bool, error) {
-	next, stop := iter.Pull2(s.keeper.cat.MaterializedVersions(ctx, key, want.Container))
-	defer stop()
-	var buf []byte
-	for version, rows := range want.Sorted {
-		got, err, ok := next()
-		if errors.Is(err, core.ErrUnsupported) {
-			return s.deniesNone(ctx, key, want)
-		}
-		if err != nil {
-			return false, err
-		}
-		if buf = EncodeVersion(buf[:0], got.Version); !ok || string(buf) != string(version) || got.Rows != rows {
-			return false, nil
-		}
-	}
-	_, err, more := next()
-	if errors.Is(err, core.ErrUnsupported) {
-		err, more = nil, false
-	}
-	return !more, err
-}
-
-func (s *store) deniesNone(ctx context.Context, key core.FeatureKey, want ContainerVersions) (bool, error) {
-	for version := range want.Sorted {
-		text, ok := DecodeVersion(version)
-		if !ok {
-			return false, nil
-		}
-		p, err := s.keeper.cat.HasFeature(ctx, key, InContainer(want.Container), WithVersion(text))
-		if err != nil || p == No {
-			return false, err
-		}
-	}
-	return true, nil
 }

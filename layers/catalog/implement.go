@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"iter"
 	"slices"
-	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -43,8 +42,7 @@ func (m Materialization) Check() error {
 // Same reports whether two commits of one feature and number are the same one.
 // Catalogs keep microseconds.
 func Same(a, b core.Commit) bool {
-	return a.Seq == b.Seq && a.ID == b.ID && a.Rows == b.Rows && a.Tombstones == b.Tombstones &&
-		a.Time.Truncate(time.Microsecond).Equal(b.Time.Truncate(time.Microsecond))
+	return a.Seq == b.Seq && a.ID == b.ID && a.Rows == b.Rows && a.Tombstones == b.Tombstones && sameTime(a.Time, b.Time)
 }
 
 // Newer reports whether a description replaces the one that is there.
