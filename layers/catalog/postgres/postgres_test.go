@@ -75,4 +75,6 @@ func TestMerges(t *testing.T) {
 
 func TestKilled(t *testing.T) { sqlcattest.Kills(t, at, pgtest.Start(t)) }
 
+func TestKilledLater(t *testing.T) { sqlcattest.KillsLater(t, at, pgtest.Start(t)) }
+
 func TestProcesses(t *testing.T) { sqlcattest.Processes(t, at, pgtest.Start(t), 4, 25) }

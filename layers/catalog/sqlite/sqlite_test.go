@@ -77,4 +77,6 @@ func TestMerges(t *testing.T) {
 
 func TestKilled(t *testing.T) { sqlcattest.Kills(t, at, temporary(t)) }
 
+func TestKilledLater(t *testing.T) { sqlcattest.KillsLater(t, at, temporary(t)) }
+
 func TestProcesses(t *testing.T) { sqlcattest.Processes(t, at, temporary(t), 4, 25) }

@@ -213,6 +213,7 @@ func (c *Catalog) sweep(ctx context.Context, key core.FeatureKey) error {
 			return err
 		}
 		for left := int64(1); left > 0; {
+			c.step("sweeping")
 			err := c.db.Update(ctx, key, func(tx Tx) (err error) {
 				left, err = tx.Exec(ctx, `DELETE FROM block WHERE run = $1 AND first IN (SELECT first FROM block WHERE run = $1 ORDER BY first LIMIT 512)`, id)
 				if err != nil || left > 0 {

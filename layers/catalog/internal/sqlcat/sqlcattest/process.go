@@ -32,8 +32,12 @@ func Child(open Opener) (is bool, err error) {
 	number, _ := strconv.ParseInt(parts[1], 10, 64)
 	times, _ := strconv.ParseInt(parts[2], 10, 64)
 	do := register
-	if parts[0] == "killed" {
+	switch parts[0] {
+	case "register":
+	case "killed":
 		do = killed
+	default:
+		do = diesIn(parts[0])
 	}
 	return true, do(open, parts[3], number, times)
 }
@@ -52,11 +56,7 @@ func killed(open Opener, place string, at, seq int64) error {
 	ctx := context.Background()
 	c, err := open(ctx, place, func(string) {
 		if n++; n == at {
-			self, err := os.FindProcess(os.Getpid())
-			if err == nil {
-				_ = self.Kill()
-			}
-			time.Sleep(time.Minute)
+			die()
 		}
 	})
 	if err != nil {
@@ -66,6 +66,15 @@ func killed(open Opener, place string, at, seq int64) error {
 		return err
 	}
 	return c.Close()
+}
+
+// die ends the process as a crash would.
+func die() {
+	self, err := os.FindProcess(os.Getpid())
+	if err == nil {
+		_ = self.Kill()
+	}
+	time.Sleep(time.Minute)
 }
 
 // Kills kills a process at every step of a registration: what it left is all of
