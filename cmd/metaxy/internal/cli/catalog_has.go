@@ -57,7 +57,8 @@ var errUnfilled = errors.New("the catalog is empty and the store is not: metaxy 
 // is empty and the store is not even so.
 func (a *app) fill(ctx context.Context, c catalog.Catalog) bool {
 	empty := func() bool {
-		for range c.Features(ctx, catalog.Query{Limit: 1}) {
+		for _, err := range c.Features(ctx, catalog.Query{Limit: 1}) {
+			_ = err // the question itself will tell
 			return false
 		}
 		return true

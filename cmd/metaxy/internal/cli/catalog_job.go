@@ -162,7 +162,7 @@ func (a *app) matched(ctx context.Context, k *catalog.Keeper, j *catalogJob, r c
 		return fmt.Errorf("%w: no feature begins with %s", core.ErrFeatureNotFound, prefix)
 	}
 	there, err := k.HasFeature(ctx, after)
-	if err == nil && !(there && strings.HasPrefix(string(after), prefix)) {
+	if err == nil && (!there || !strings.HasPrefix(string(after), prefix)) {
 		err = fmt.Errorf("%w: --after %s: nothing comes behind it, and there is no such feature", core.ErrFeatureNotFound, after)
 	}
 	return err

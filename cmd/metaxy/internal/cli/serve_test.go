@@ -145,7 +145,9 @@ func TestServeRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, args := range [][]string{
-		{"serve", "-s", "duckbd://x"}, {"serve", "-s", "memory://", "--timeout", "0s"}, {"serve", "-s", "memory://", "--metrics", "nowhere"},
+		{"serve", "-s", "duckbd://x"},
+		{"serve", "-s", "memory://", "--timeout", "0s"},
+		{"serve", "-s", "memory://", "--metrics", "nowhere"},
 		{"serve", "-c", mistaken, "--metrics", "127.0.0.1:0"},
 	} {
 		var out, errs strings.Builder
