@@ -66,6 +66,11 @@ type Job struct {
 	// of an intent for dead; DefaultAbandonAfter when not set, negative never.
 	AbandonAfter time.Duration
 
+	// AllowDrop lets Reconcile and Rebuild forget all features, or more than half
+	// of at least four, because the store does not hold them. Without it they
+	// refuse with ErrConflict and change nothing: the store may be another one.
+	AllowDrop bool
+
 	// Progress is called after each feature.
 	Progress func(Report)
 }
@@ -80,21 +85,27 @@ type Report struct {
 	Commits  int64           `json:"commits"` // registered by the repair
 	Rows     int64           `json:"rows"`    // read
 	Findings []Finding       `json:"findings,omitempty"`
-	Seed     uint64          `json:"seed,omitempty"` // of the sample
+	Seed     uint64          `json:"seed,omitempty"`  // of the sample
+	After    core.FeatureKey `json:"after,omitempty"` // where it began
 	Cursor   core.FeatureKey `json:"cursor,omitempty"`
-	Done     bool            `json:"done"` // every feature was looked at
+	Done     bool            `json:"done"` // up to the last feature
 }
+
+// Whole reports whether every feature was looked at, that of the prefix where
+// there was one: a run that ended early or went on from a cursor is a piece.
+func (r Report) Whole() bool { return r.Done && r.After == "" }
 
 // MissProbability bounds the chance that this comparison, although it found
 // nothing in depth, missed a drift of versions that this share of the features
 // has: (1-share)^sampled, since a feature is looked at in depth or not
 // independently of what it holds. Generations and schemas are compared for
-// every feature, and a drift in them is not missed.
+// every feature, and a drift in them is not missed. It is 1, which says nothing,
+// unless the run was Whole: features that it did not come to may hold anything.
 func (r Report) MissProbability(share float64) float64 {
-	if share <= 0 || r.Sampled == 0 {
+	switch {
+	case share <= 0 || r.Sampled == 0 || !r.Whole():
 		return 1
-	}
-	if r.Sampled == r.Checked {
+	case r.Sampled == r.Checked:
 		return 0
 	}
 	return math.Pow(1-min(share, 1), float64(r.Sampled))

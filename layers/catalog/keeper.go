@@ -24,6 +24,7 @@ type Keeper struct {
 	mu     sync.Mutex
 	stores []*store
 	drift  Drift
+	pieces *pieces     // of a comparison that goes on
 	shared atomic.Bool // more than one store
 
 	counts counters
@@ -85,7 +86,7 @@ func (k *Keeper) only() (*store, error) {
 }
 
 // Drift is by how many features the catalog differed from its store when the
-// two were last compared as a whole. It has the fields of layers/metrics.Drift,
+// two were last compared as a whole, at once or in pieces. It has the fields of layers/metrics.Drift,
 // so that one converts to the other.
 type Drift struct {
 	Missing int64 `json:"missing"` // held by the store, not in the catalog
@@ -96,6 +97,10 @@ type Drift struct {
 
 // Clean reports whether there is none.
 func (d Drift) Clean() bool { return d == Drift{} }
+
+func (d *Drift) plus(o Drift) {
+	d.Missing, d.Extra, d.Counts, d.Stale = d.Missing+o.Missing, d.Extra+o.Extra, d.Counts+o.Counts, d.Stale+o.Stale
+}
 
 func (d *Drift) add(k Kind) {
 	switch k {

@@ -13,7 +13,7 @@ import (
 // Verify compares the catalog with the store and changes nothing. It may be
 // ended at any feature, by ctx or Job.Limit, and goes on from Report.Cursor.
 func (k *Keeper) Verify(ctx context.Context, job Job) (Report, error) {
-	return k.run(ctx, job, func(ctx context.Context, s *store, p pair, w *work) error {
+	return k.run(ctx, job, false, func(ctx context.Context, s *store, p pair, w *work) error {
 		f, rows, err := s.examine(ctx, p, w.deep, &w.patience, w.pace)
 		w.report.Rows += rows
 		if err != nil {
@@ -28,9 +28,10 @@ func (k *Keeper) Verify(ctx context.Context, job Job) (Report, error) {
 
 // Reconcile compares and repairs: commits that are not registered are, by the
 // store's log, and a feature that does not fit the store is registered anew.
-// The findings tell what there was to repair.
+// The findings tell what there was to repair. A catalog whose features the store
+// lacks for the most part is not touched: see Job.AllowDrop.
 func (k *Keeper) Reconcile(ctx context.Context, job Job) (Report, error) {
-	return k.run(ctx, job, func(ctx context.Context, s *store, p pair, w *work) error {
+	return k.run(ctx, job, true, func(ctx context.Context, s *store, p pair, w *work) error {
 		mark := s.mark()
 		if s.doubted(p.key) { // the lists may be older than the doubt
 			var err error
@@ -64,7 +65,7 @@ func (k *Keeper) Reconcile(ctx context.Context, job Job) (Report, error) {
 // is kept where the catalog still tells. When it is ended midway, Reconcile
 // completes the feature that it was at.
 func (k *Keeper) Rebuild(ctx context.Context, job Job) (Report, error) {
-	return k.run(ctx, job, func(ctx context.Context, s *store, p pair, w *work) error {
+	return k.run(ctx, job, true, func(ctx context.Context, s *store, p pair, w *work) error {
 		mark := s.mark()
 		done, err := s.mend(ctx, Finding{Key: p.key, Kind: Different}, repairing{unlimited: true, replace: true, pace: w.pace})
 		w.report.Commits, w.report.Rows = w.report.Commits+done.commits, w.report.Rows+done.rows
@@ -94,7 +95,7 @@ type work struct {
 }
 
 // run walks over the features of both sides.
-func (k *Keeper) run(ctx context.Context, job Job, each func(context.Context, *store, pair, *work) error) (Report, error) {
+func (k *Keeper) run(ctx context.Context, job Job, mends bool, each func(context.Context, *store, pair, *work) error) (Report, error) {
 	s, err := k.only()
 	if err != nil {
 		return Report{}, err
@@ -108,9 +109,15 @@ func (k *Keeper) run(ctx context.Context, job Job, each func(context.Context, *s
 	if job.AbandonAfter == 0 {
 		job.AbandonAfter = DefaultAbandonAfter
 	}
+	if mends && !job.AllowDrop {
+		if err := s.guard(ctx, job.Prefix); err != nil {
+			return Report{Cursor: job.After}, err
+		}
+	}
 	began := k.options.now()
 	w := &work{job: job, pace: newPacer(job), patience: 20}
-	w.report.Seed, w.report.Cursor = job.Seed, job.After
+	w.report.Seed, w.report.Cursor, w.report.After = job.Seed, job.After, job.After
+	defer func() { k.looked(s, w, mends, began) }()
 	for p, err := range s.pairs(ctx, job.Prefix, job.After) {
 		if err == nil {
 			err = ctx.Err()
@@ -143,25 +150,7 @@ func (k *Keeper) run(ctx context.Context, job Job, each func(context.Context, *s
 		}
 	}
 	w.report.Done = true
-	k.finished(s, w, began)
 	return w.report, nil
-}
-
-// finished remembers what a comparison of everything found.
-func (k *Keeper) finished(s *store, w *work, began Time) {
-	if w.job.Prefix != "" || w.job.After != "" {
-		return
-	}
-	left := w.report.Drift
-	if w.report.Repaired > 0 {
-		left = Drift{}
-	}
-	k.setDrift(left)
-	if left.Clean() {
-		s.mu.Lock()
-		s.compared = began
-		s.mu.Unlock()
-	}
 }
 
 // Flush registers at once what could not be registered when it was written.

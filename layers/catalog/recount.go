@@ -134,8 +134,8 @@ func (s *store) deniesNone(ctx context.Context, key core.FeatureKey, want Contai
 // recountLog compares what the catalog adds up of the commits, and what it tells
 // of them and of the feature.
 func (s *store) recountLog(ctx context.Context, info core.Info) (Finding, error) {
-	is := func(k Kind, format string, args ...any) (Finding, error) {
-		return Finding{Key: info.Key, Kind: k, Text: fmt.Sprintf(format, args...)}, nil
+	is := func(k Kind, format string, args ...any) Finding {
+		return Finding{Key: info.Key, Kind: k, Text: fmt.Sprintf(format, args...)}
 	}
 	held := bySeq(info.Log)
 	for m, err := range s.keeper.cat.History(ctx, info.Key) {
@@ -144,7 +144,7 @@ func (s *store) recountLog(ctx context.Context, info core.Info) (Finding, error)
 		}
 		c, ok := held[m.Commit.Seq]
 		if ok && (c.Bytes != m.Commit.Bytes || c.FeatureVersion != m.Commit.FeatureVersion || !maps.Equal(c.Basis, m.Commit.Basis)) {
-			return is(Different, "commit %d: its size, feature version or basis is registered as another", c.Seq)
+			return is(Different, "commit %d: its size, feature version or basis is registered as another", c.Seq), nil
 		}
 	}
 	e, err := s.keeper.cat.Entry(ctx, info.Key)
@@ -160,12 +160,12 @@ func (s *store) recountLog(ctx context.Context, info core.Info) (Finding, error)
 	}
 	switch {
 	case e.Commits != int64(len(info.Log)) || e.Rows != rows:
-		return is(Different, "%d commits of %d rows, counted are %d of %d", len(info.Log), rows, e.Commits, e.Rows)
+		return is(Different, "%d commits of %d rows, counted are %d of %d", len(info.Log), rows, e.Commits, e.Rows), nil
 	case !sameTime(e.Last, last):
-		return is(Different, "its last commit was at %s, kept is %s", last.UTC().Format(time.RFC3339Nano), e.Last.UTC().Format(time.RFC3339Nano))
+		return is(Different, "its last commit was at %s, kept is %s", last.UTC().Format(time.RFC3339Nano), e.Last.UTC().Format(time.RFC3339Nano)), nil
 	}
 	if what := describes(e.Info, info); what != "" {
-		return is(Stale, "another %s is described", what)
+		return is(Stale, "another %s is described", what), nil
 	}
 	return Finding{}, nil
 }
