@@ -19,7 +19,8 @@ func auditKeys() []Key {
 		{Name: "feature", Doc: "keep a trail as this feature of the store itself, below all its layers"},
 		{Name: "log", Kind: Flag, Doc: "also write each event to the program's log, without a chain"},
 		{Name: "signing_key", Kind: SecretRef, Doc: "private key, as PEM, that signs the trail; `metaxy audit keygen` makes one"},
-		{Name: "public_key", Kind: File, Doc: "public keys, as PEM, that `metaxy audit verify` accepts (default: that of `signing_key`)"},
+		{Name: "public_key", Kind: File, Doc: "public keys, as PEM, that `metaxy audit verify` accepts (default: that of `signing_key`); a trail that ends with a checkpoint of another key is then not written on"},
+		{Name: "accept_head", Doc: "`NUMBER:HASH` of a last record, as the refusal to open a trail tells it: go on from there, after somebody has looked"},
 		{Name: "sync", Default: "batch", Choices: slices.Sorted(maps.Keys(syncPolicies())), Doc: "what waits until a line is on the disk: nothing for longer than `window`, changes and denials, each call, or nothing at all"},
 		{Name: "window", Kind: Duration, Positive: true, Default: "100ms", Doc: "how long a line may wait for the disk"},
 		{Name: "checkpoint_records", Kind: Number, Positive: true, Default: "1000", Doc: "sign after so many records"},
@@ -51,6 +52,11 @@ func checkAudit(v Values, env Env) error {
 	if feature != "" {
 		if err := core.FeatureKey(feature).Validate(); err != nil {
 			errs = append(errs, v.Errorf("feature", "feature: %w", err))
+		}
+	}
+	if text := v.Text("accept_head"); text != "" {
+		if _, err := audit.ParseHead(text); err != nil {
+			errs = append(errs, v.Errorf("accept_head", "accept_head: %w", err))
 		}
 	}
 	if v.Flag("log_checkpoints") && dir == "" {
@@ -93,7 +99,11 @@ func openAudit(v Values, env Env) (rbac.Recorder, error) {
 		places = append(places, logged)
 	}
 	if dir := v.Text("dir"); dir != "" {
-		trail, err := audit.Open(dir, signer, trailOptions(v, logged)...)
+		opts, err := trailOptions(v, logged)
+		if err != nil {
+			return nil, err
+		}
+		trail, err := audit.Open(dir, signer, opts...)
 		if err != nil {
 			return nil, v.failed("dir", err)
 		}
@@ -123,7 +133,7 @@ func signerOf(v Values) (audit.Signer, error) {
 	return signer, nil
 }
 
-func trailOptions(v Values, logged *audit.Zap) []audit.Option {
+func trailOptions(v Values, logged *audit.Zap) ([]audit.Option, error) {
 	opts := []audit.Option{
 		audit.Sync(syncPolicies()[v.Text("sync")]), audit.Window(v.Duration("window")), audit.MaxBytes(v.Number("max_bytes")),
 		audit.CheckpointEvery(int(v.Number("checkpoint_records")), v.Duration("checkpoint_interval")),
@@ -131,7 +141,21 @@ func trailOptions(v Values, logged *audit.Zap) []audit.Option {
 	if v.Flag("log_checkpoints") {
 		opts = append(opts, audit.Anchor(logged.Anchor))
 	}
-	return opts
+	if v.Written("public_key") {
+		keys, err := Trail{values: v}.Verifier()
+		if err != nil {
+			return nil, err
+		}
+		opts = append(opts, audit.Trust(keys))
+	}
+	if text := v.Text("accept_head"); text != "" {
+		head, err := audit.ParseHead(text)
+		if err != nil {
+			return nil, v.Errorf("accept_head", "accept_head: %w", err)
+		}
+		opts = append(opts, audit.Accept(head))
+	}
+	return opts, nil
 }
 
 func together(v Values, places []rbac.Recorder) rbac.Recorder {

@@ -23,6 +23,7 @@ func rbacKind() LayerKind {
 			{Name: "policy", Kind: Source, Required: true, Doc: "file of the rules, or the URL of a database that holds them"},
 			{Name: "policy_password", Kind: SecretRef, Doc: "password of the policy's URL"},
 			{Name: "refresh", Kind: Duration, Default: rbac.DefaultRefresh.String(), Doc: "how often the policy is looked at for changes, at most (`0s`: never); one that is not valid leaves the rules before in force and is logged"},
+			{Name: "max_policy_age", Kind: Duration, Doc: "once the policy could not be looked at, or was not valid, for so long, every call is refused; no shorter than `refresh` (`0s`: the rules before stay in force)"},
 			{Name: "mask_key", Kind: SecretRef, Doc: "key of 16 bytes or more under which columns that are shown as hashes are hashed; without one they are null"},
 			{Name: "tokens", Kind: Table, Keys: tokenKeys(), Doc: "who calls: API tokens"},
 			{Name: "oidc", Kind: Tables, Keys: oidcKeys(), Doc: "who calls: signed tokens of an OpenID Connect issuer; one table, or a list for several issuers"},
@@ -36,7 +37,7 @@ func rbacKind() LayerKind {
 // openRBAC makes the layer and opens its policy and its audit trail.
 func openRBAC(ctx context.Context, v Values, env Env) (core.Layer, error) {
 	own := env.own
-	opts := []rbac.Option{rbac.Refresh(v.Duration("refresh"))}
+	opts := []rbac.Option{rbac.Refresh(v.Duration("refresh")), rbac.MaxPolicyAge(v.Duration("max_policy_age"))}
 	trail, audited := v.Table("audit")
 	errs := []error{checkPolicy(v, own.reg), checkIdentities(v, env)}
 	if audited {

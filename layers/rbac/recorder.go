@@ -24,7 +24,7 @@ type Event struct {
 	Time     time.Time
 	Identity string  // "user:ann"; "" when there was none
 	Op       core.Op // 0 for a change of the policy
-	Part     string  // "decision" or "outcome" of a call, "grant" or "revoke" for a change of the policy
+	Part     string  // "decision" or "outcome" of a call, "grant" or "revoke" for a change of the policy, "keys" for one of keys
 	Feature  core.FeatureKey
 	Columns  []string // what the caller asked for, nil for all
 	Filter   string   // expr.Shape of the caller's filter, "" for none

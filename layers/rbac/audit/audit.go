@@ -20,6 +20,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/metaxy-go/metaxy/core"
@@ -71,6 +73,24 @@ type place struct {
 type Head struct {
 	Seq  int64
 	Hash Digest
+}
+
+// String gives the number and the hash with a colon between, as metaxy audit
+// verify prints it.
+func (h Head) String() string { return fmt.Sprintf("%d:%s", h.Seq, h.Hash) }
+
+// ParseHead is the inverse of String.
+func ParseHead(text string) (Head, error) {
+	number, hash, _ := strings.Cut(text, ":")
+	var h Head
+	var err error
+	if h.Seq, err = strconv.ParseInt(number, 10, 64); err == nil {
+		err = h.Hash.UnmarshalText([]byte(hash))
+	}
+	if err != nil || h.Seq < 1 {
+		return Head{}, fmt.Errorf("audit: %w: want the number of a record, a colon and its hash, as metaxy audit verify prints them", core.ErrInvalid)
+	}
+	return h, nil
 }
 
 // Open opens the trail in dir, which is made when it is not there, and writes

@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -57,12 +55,7 @@ func (v verifying) options() ([]audit.VerifyOption, error) {
 		opts = append(opts, audit.Partial())
 	}
 	if v.holds != "" {
-		seq, hash, _ := strings.Cut(v.holds, ":")
-		n, err := strconv.ParseInt(seq, 10, 64)
-		head := audit.Head{Seq: n}
-		if err == nil {
-			err = head.Hash.UnmarshalText([]byte(hash))
-		}
+		head, err := audit.ParseHead(v.holds)
 		if err != nil {
 			return nil, usagef("--holds: want the number of a record, a colon and its hash, as verify prints them")
 		}
@@ -135,10 +128,10 @@ func (a *app) printVerified(r audit.Report, asJSON bool) error {
 	a.say("%s  %s in %s, %d of them events, %s, %s", a.color(green, "ok"), howMany(r.Records, "record"), in,
 		r.Events, howMany(r.Checkpoints, "checkpoint"), end)
 	for _, rec := range r.Recoveries {
-		a.say("    record %d: the trail was interrupted before it: %d bytes cut, %d records lost, %d events refused",
-			rec.Seq, rec.Recovery.Cut, rec.Recovery.Lost, rec.Recovery.Refused)
+		a.say("    record %d: the trail was interrupted before it: %d bytes cut, %d records lost, %d events refused, %d records before it that nobody signed",
+			rec.Seq, rec.Recovery.Cut, rec.Recovery.Lost, rec.Recovery.Refused, rec.Recovery.Unsigned)
 	}
-	a.say("    head %d:%s", r.Head.Seq, r.Head.Hash)
+	a.say("    head %s", r.Head)
 	return nil
 }
 
@@ -161,10 +154,14 @@ func (a *app) verifiedJSON(r audit.Report) error {
 		Closed      bool    `json:"closed"`
 		Head        string  `json:"head"`
 		Recoveries  int     `json:"recoveries"`
+		TakenOver   int64   `json:"taken_over"` // records that nobody signed, before recoveries
 		Broken      *broken `json:"broken,omitempty"`
 	}{
 		r.Broken == nil, r.Chain, r.Files, r.Records, r.Events, r.Checkpoints, r.Unsigned, r.Closed,
-		fmt.Sprintf("%d:%s", r.Head.Seq, r.Head.Hash), len(r.Recoveries), nil,
+		r.Head.String(), len(r.Recoveries), 0, nil,
+	}
+	for _, rec := range r.Recoveries {
+		out.TakenOver += rec.Recovery.Unsigned
 	}
 	if b := r.Broken; b != nil {
 		out.Broken = &broken{b.File, b.Line, b.Seq, b.Damage, b.Text}
