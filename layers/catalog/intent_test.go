@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
+	"github.com/metaxy-go/metaxy/backends/memory"
 	"github.com/metaxy-go/metaxy/core"
 	"github.com/metaxy-go/metaxy/layers/catalog"
 	"github.com/metaxy-go/metaxy/storetest"
@@ -298,4 +300,33 @@ func TestVeryManyOpenWrites(t *testing.T) {
 		t.Errorf("%v, %+v", err, k.Stats())
 	}
 	agree(t, inner, cat)
+}
+
+// Whoever goes on ends what a writer left that died beside it.
+func TestDeathBeside(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		inner, cat := memory.New(), catalog.NewMemory()
+		defer func() { _ = inner.Close() }()
+		k := catalog.New(cat, catalog.EveryWriterRegisters())
+		s := wrap(t, k, inner)
+		write(t, s, "video/a", samplesOf(2, 0)...)
+		if err := cat.Begin(t.Context(), catalog.Intent{Key: "video/a", ID: "of the dead", Begun: time.Now()}); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			if notFound(t, s, "video/a") || k.Stats().Behind != 0 {
+				t.Errorf("%+v", k.Stats())
+			}
+			time.Sleep(time.Hour)
+		}
+		time.Sleep(catalog.DefaultAbandonAfter)
+		for range 2 {
+			if notFound(t, s, "video/a") {
+				t.Error("video/a is missing")
+			}
+			time.Sleep(time.Minute)
+			synctest.Wait()
+		}
+		agree(t, inner, cat)
+	})
 }

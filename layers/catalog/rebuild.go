@@ -3,7 +3,6 @@ package catalog
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/metaxy-go/metaxy/core"
 )
@@ -19,9 +18,20 @@ func (s *store) rebuild(ctx context.Context, key core.FeatureKey, how repairing)
 	intents, who, err := s.announce(ctx, key)
 	defer func() { s.release(intents...) }()
 	if err != nil {
+		for _, i := range intents {
+			s.abandon(ctx, key, i) // nothing was dropped
+		}
 		return done, err
 	}
-	if err := cat.Drop(ctx, key); err != nil {
+	defer func() {
+		if err == nil {
+			return
+		}
+		for _, i := range intents {
+			s.left(key, unregistered, open{intent: i, ended: true})
+		}
+	}()
+	if err = cat.Drop(ctx, key); err != nil {
 		return done, err
 	}
 	how.identities, how.unlimited = who, true
@@ -41,7 +51,7 @@ func (s *store) rebuild(ctx context.Context, key core.FeatureKey, how repairing)
 		return done, err
 	}
 	for _, i := range intents {
-		if err := cat.Abandon(ctx, i); err != nil {
+		if err = cat.Abandon(ctx, i); err != nil {
 			return done, err
 		}
 	}
@@ -49,7 +59,7 @@ func (s *store) rebuild(ctx context.Context, key core.FeatureKey, how repairing)
 }
 
 // recheck registers what came while a feature was being registered anew and its
-// writer did not register. It gives way to writers that are faster.
+// writer did not register. What comes while it does is for its writer.
 func (s *store) recheck(ctx context.Context, key core.FeatureKey, how repairing) (done repaired, err error) {
 	for range 3 {
 		info, err := s.next.Stat(ctx, core.StatRequest{Key: key})
@@ -67,7 +77,7 @@ func (s *store) recheck(ctx context.Context, key core.FeatureKey, how repairing)
 			return done, err
 		}
 	}
-	return done, fmt.Errorf("%w: feature %s is written faster than it is registered: try again", core.ErrUnavailable, key)
+	return done, nil
 }
 
 // announce begins the intents of a rebuild. Who wrote which commit is known to

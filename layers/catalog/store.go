@@ -151,6 +151,7 @@ func (s *store) listed(ctx context.Context, e Entry) (info core.Info, there bool
 	if s.sure(e.Key) && e.Settled() && (!e.Known() || e.Info.Generation == e.Generation) {
 		return copyInfo(e.Info), e.Known(), nil
 	}
+	s.suspect(e)
 	info, err = s.ask(ctx, core.StatRequest{Key: e.Key})
 	if errors.Is(err, core.ErrFeatureNotFound) {
 		return info, false, nil

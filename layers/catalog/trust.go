@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"slices"
 
 	"github.com/metaxy-go/metaxy/core"
 )
@@ -72,7 +73,17 @@ func (s *store) known(ctx context.Context, key core.FeatureKey) (Entry, bool) {
 		s.keeper.problem(key, err)
 		return Entry{}, false
 	}
+	s.suspect(e)
 	return e, e.Settled()
+}
+
+// suspect has a feature repaired in which somebody began a write so long ago that
+// its writer is dead.
+func (s *store) suspect(e Entry) {
+	now := s.keeper.options.now()
+	if slices.ContainsFunc(e.Pending, func(i Intent) bool { return now.Sub(i.Begun) >= DefaultAbandonAfter && !s.isLive(i) }) {
+		s.doubt(e.Key, unregistered)
+	}
 }
 
 // absent reports whether the feature is surely not there.
