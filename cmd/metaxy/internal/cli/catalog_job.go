@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -80,6 +81,7 @@ program may have it open. A file that is whole is not renamed.`,
 	f.Float64Var(&j.job.FeaturesPerSecond, "features-per-second", 0, "bound on the load (0: none)")
 	f.Float64Var(&j.job.RowsPerSecond, "rows-per-second", 0, "bound on the load (0: none)")
 	if verb != "verify" {
+		f.BoolVar(&j.job.AllowDrop, "force", false, "forget features that the store does not hold even if they are most of the catalog")
 		f.DurationVar(&j.job.AbandonAfter, "abandon-after", catalog.DefaultAbandonAfter, "age from which the writer of an unfinished intent is taken for dead")
 	}
 	f.BoolVar(&j.asJSON, "json", false, "print JSON")
@@ -139,6 +141,9 @@ func (a *app) compare(ctx context.Context, k *catalog.Keeper, j *catalogJob) (di
 	report, err := run(ctx, j.job)
 	bar.done()
 	if err != nil {
+		if errors.Is(err, core.ErrConflict) && report.Checked == 0 && !j.job.AllowDrop {
+			return false, fmt.Errorf("%w (--force does)", err)
+		}
 		if report.Cursor != "" {
 			err = fmt.Errorf("%w (--after %s goes on)", err, report.Cursor)
 		}
@@ -188,7 +193,11 @@ func (a *app) printJob(j *catalogJob, r catalog.Report) error {
 	default:
 		summary += fmt.Sprintf(", %d differ", len(r.Findings))
 	}
-	if r.Sampled > 0 && r.Sampled < r.Checked {
+	switch {
+	case r.Sampled == 0 || r.Sampled == r.Checked:
+	case !r.Whole():
+		summary += fmt.Sprintf("; %d in depth (seed %d)", r.Sampled, r.Seed)
+	default:
 		summary += fmt.Sprintf("; %d in depth (seed %d): a drift in 1%% of the features is missed with a probability of at most %.2g", r.Sampled, r.Seed, r.MissProbability(0.01))
 	}
 	if r.Pending > 0 {
