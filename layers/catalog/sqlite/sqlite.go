@@ -47,7 +47,7 @@ func FlushEach() Option { return func(o *options) { o.flush = true } }
 // must be there, on a disk of this machine: SQLite's locks do not hold on a
 // network file system, and Open refuses the ones that it recognises with
 // ErrUnsupported. So it does a file that a newer program has migrated. A damaged
-// file is ErrIntegrity: see [SetAside]. Another database is ErrInvalid.
+// file is ErrIntegrity: see [Check] and [SetAside]. Another database is ErrInvalid.
 func Open(ctx context.Context, path string, opts ...Option) (catalog.Catalog, error) {
 	o := options{Options: sqlcat.Options{FilterBytes: 64 << 20}}
 	for _, set := range opts {

@@ -49,6 +49,10 @@ func (d *db) watch(path string) (func(context.Context) (sqlcat.Stamp, error), fu
 	if ix == nil {
 		return d.asked, func() {}
 	}
+	release := func() { releaseIndex(id) }
+	if ix.mem == nil {
+		return d.asked, release
+	}
 	var strange unlike
 	words := unsafe.Slice((*uint32)(unsafe.Pointer(&ix.mem[0])), len(sqlcat.Stamp{})/4)
 	stamp := func(context.Context) (s sqlcat.Stamp, _ error) {
@@ -60,7 +64,6 @@ func (d *db) watch(path string) (func(context.Context) (sqlcat.Stamp, error), fu
 		}
 		return s, nil
 	}
-	release := func() { releaseIndex(id) }
 	if first, _ := stamp(context.Background()); binary.NativeEndian.Uint32(first[:]) != indexFormat {
 		return d.asked, release // not used, and yet not to be closed before the connections are
 	}
@@ -76,9 +79,6 @@ func shareIndex(path string) (*index, fileID) {
 	}
 	id := fileID{uint64(st.Dev), st.Ino} //nolint:unconvert,gosec // its type differs between systems
 	if ix := indexes.by[id]; ix != nil {
-		if ix.mem == nil {
-			return nil, id
-		}
 		ix.uses++
 		return ix, id
 	}
@@ -86,16 +86,15 @@ func shareIndex(path string) (*index, fileID) {
 	if err != nil {
 		return nil, fileID{}
 	}
-	// From here on the file must not be closed, even if something fails.
+	// From here on the file must not be closed, even where it cannot be mapped.
 	ix := &index{file: f, uses: 1}
-	ix.mem, err = syscall.Mmap(int(f.Fd()), 0, os.Getpagesize(), syscall.PROT_READ, syscall.MAP_SHARED)
+	if ix.mem, err = syscall.Mmap(int(f.Fd()), 0, os.Getpagesize(), syscall.PROT_READ, syscall.MAP_SHARED); err != nil {
+		ix.mem = nil
+	}
 	if indexes.by == nil {
 		indexes.by = map[fileID]*index{}
 	}
 	indexes.by[id] = ix
-	if err != nil {
-		return nil, fileID{}
-	}
 	return ix, id
 }
 
@@ -107,6 +106,8 @@ func releaseIndex(id fileID) {
 		return
 	}
 	delete(indexes.by, id)
-	_ = syscall.Munmap(ix.mem)
+	if ix.mem != nil {
+		_ = syscall.Munmap(ix.mem)
+	}
 	_ = ix.file.Close()
 }
