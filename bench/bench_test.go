@@ -161,7 +161,7 @@ func TestCatalog(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if len(out.rows) != 6 {
+	if len(out.rows) != 7 {
 		t.Errorf("%d rows: %v", len(out.rows), out.rows)
 	}
 	path := filepath.Join(b.dir, "child.db")
