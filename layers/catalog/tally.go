@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"iter"
 	"os"
 	"slices"
 
@@ -122,7 +121,7 @@ func (b *bucket) sort() {
 	if b.sorted {
 		return
 	}
-	slices.SortFunc(b.counts, func(x, y counted) int {
+	b.counts = sortHalves(b.counts, func(x, y counted) int {
 		switch {
 		case x.prefix < y.prefix:
 			return -1
@@ -196,17 +195,6 @@ func (t *tally) spill() {
 	t.held = 0
 	if t.err = w.Flush(); t.err != nil {
 		clear(t.buckets)
-	}
-}
-
-// memory yields what the bucket has in memory; it is sorted.
-func (b *bucket) memory() iter.Seq2[[]byte, int64] {
-	return func(yield func([]byte, int64) bool) {
-		for _, c := range b.counts {
-			if !yield(b.at(c.at), c.rows) {
-				return
-			}
-		}
 	}
 }
 
