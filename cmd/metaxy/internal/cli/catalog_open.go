@@ -59,30 +59,17 @@ func sqliteCatalog(url string) (path string, mode catalog.Mode, err error) {
 // control whoever calls must administer all of it; the stack is not open
 // meanwhile, and with it not the file.
 func (a *app) setCatalogAside(cmd *cobra.Command) error {
-	cfg, err := a.config()
-	if err != nil {
-		return err
-	}
-	has, err := cfg.Security(a.storeName)
-	if err != nil {
-		return err
-	}
-	if !has.Access {
-		return a.renameCatalog(cmd.Context(), cfg)
-	}
-	access, err := cfg.Access(cmd.Context(), registry(), a.storeName)
-	if err != nil {
-		return err
-	}
-	if err = a.identify(cmd, access.Authenticator); err == nil {
-		err = access.MaintainCatalog(cmd.Context(), "set aside", func() error { return a.renameCatalog(cmd.Context(), cfg) })
-	}
-	return and(err, access.Close())
+	rename := func() error { return a.renameCatalog(cmd.Context()) }
+	return a.asAdministrator(cmd, rename, func(access *config.Access) error { return access.MaintainCatalog(cmd.Context(), "set aside", rename) })
 }
 
 // renameCatalog makes room for a new file where the old one is damaged, and only
 // there: a new catalog knows less, who wrote what for one.
-func (a *app) renameCatalog(ctx context.Context, cfg *config.Config) error {
+func (a *app) renameCatalog(ctx context.Context) error {
+	cfg, err := a.config()
+	if err != nil {
+		return err
+	}
 	url, err := cfg.CatalogURL(a.storeName, registry())
 	if err != nil {
 		return err

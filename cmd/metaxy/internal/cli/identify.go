@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/metaxy-go/metaxy/compose/config"
 	"github.com/metaxy-go/metaxy/layers/rbac/identity"
 )
 
@@ -49,4 +50,28 @@ func (a *app) identified(ctx context.Context, by identity.Authenticator) (contex
 		return ctx, err
 	}
 	return identity.With(ctx, id), nil
+}
+
+// asAdministrator does something beside the stack, which is not opened for it: as it is
+// where the store has no access control, else by asking that, as whoever calls.
+func (a *app) asAdministrator(cmd *cobra.Command, do func() error, ask func(*config.Access) error) error {
+	cfg, err := a.config()
+	if err != nil {
+		return err
+	}
+	has, err := cfg.Security(a.storeName)
+	if err != nil {
+		return err
+	}
+	if !has.Access {
+		return do()
+	}
+	access, err := cfg.Access(cmd.Context(), registry(), a.storeName)
+	if err != nil {
+		return err
+	}
+	if err = a.identify(cmd, access.Authenticator); err == nil {
+		err = ask(access)
+	}
+	return and(err, access.Close())
 }

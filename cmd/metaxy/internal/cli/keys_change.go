@@ -143,25 +143,7 @@ func (k *keyring) change(cmd *cobra.Command, a *app, f *keys.File, what string, 
 	if k.file != "" {
 		return update()
 	}
-	cfg, err := a.config()
-	if err != nil {
-		return err
-	}
-	has, err := cfg.Security(a.storeName)
-	if err != nil {
-		return err
-	}
-	if !has.Access {
-		return update()
-	}
-	access, err := cfg.Access(cmd.Context(), registry(), a.storeName)
-	if err != nil {
-		return err
-	}
-	if err = a.identify(cmd, access.Authenticator); err == nil {
-		err = access.ChangeKeys(cmd.Context(), what, update)
-	}
-	return and(err, access.Close())
+	return a.asAdministrator(cmd, update, func(access *config.Access) error { return access.ChangeKeys(cmd.Context(), what, update) })
 }
 
 // holdsKey refuses an id that the keyset does not have.
